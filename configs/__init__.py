@@ -1,0 +1,1 @@
+"""What we choose to ask and to tolerate: YAML only."""

@@ -1,0 +1,1 @@
+"""Does its confidence mean what it says?"""

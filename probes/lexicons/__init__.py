@@ -1,0 +1,1 @@
+"""Word lists of our own, each with its source and licence."""

@@ -1,0 +1,1 @@
+"""Does a change that should not matter change the answer?"""

@@ -1,0 +1,1 @@
+"""How a record is read by people and machines: Record → str."""
