@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
+from typing_extensions import TypeAliasType
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -29,7 +31,8 @@ ItemStatus = Literal["PASS", "FAIL", "UNSURE", "MEASURED", "DECLARED", "NOT MEAS
 Better = Literal["lower", "higher", "zero", "neither"]
 """Which way is good; `zero`: signed, nearer to zero is better; `neither`: shown for the reader only."""
 
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+Json = TypeAliasType("Json", "str | int | float | bool | list[Json] | dict[str, Json] | None")
+"""What JSON can say; named, so that pydantic can follow the recursion."""
 
 
 def content_hash(text: Text) -> str:
@@ -397,6 +400,8 @@ class Record:
     verdicts: tuple[Verdict, ...]
     checklist: tuple[ChecklistItem, ...]
     declared: Mapping[str, Json] = field(default_factory=dict)
+    items: str = ""
+    """SHA-256 of items.jsonl, the answers beside the record."""
     times: Times
 
 
