@@ -1,0 +1,241 @@
+"""`audit run`: config → model, data, probes → outcomes → verdicts, checklist → record → files, exit code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from audit import checklist, config, data, gate, measure, places, record
+from audit.cli.progress import Bar
+from audit.schema import Data, Json, Probe, Prompt, Record, Rule, Subject, Times, Verdict
+from audit.seeds import Seeds
+from probes import Catalogue
+
+if TYPE_CHECKING:
+    from audit.config import Config
+    from audit.models.ledger import Ledger
+
+LIBRARIES = (
+    "trust-audit",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "scipy",
+    "statsmodels",
+    "netcal",
+    "relplot",
+)
+"""What a number can depend on; their versions are part of the record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Everything that is open before the first question is asked."""
+
+    config: Config
+    data: Data
+    subject: Subject
+    ledger: Ledger
+    seeds: Seeds
+
+
+def run_audit(
+    path: Path, *, out: Path, cache: Path | None, unsure: Literal["fail", "warn"], fail_fast: bool
+) -> int:
+    """Run an audit and return its exit code."""
+    started = datetime.now(UTC)
+    clock = time.monotonic()
+    with Bar() as bar:
+        opened = open_all(path, cache, bar)
+        folder = record.open_folder(out, opened.config.name, path, _key(opened), started)
+        with record.Answers(folder / "items.jsonl") as answers:
+            measured = measure.measure(
+                opened.config.probes,
+                opened.subject,
+                opened.data,
+                opened.seeds,
+                keep=answers.keep,
+                before=lambda probe: bar.start(
+                    probe.id, probe.demand(opened.data, opened.subject.facts).texts
+                ),
+                fail_fast=fail_fast,
+            )
+        bar.finish()
+    times = Times(
+        started=started.isoformat(timespec="seconds"),
+        seconds=time.monotonic() - clock,
+        probes=measured.seconds,
+        usage=opened.ledger.usage(),
+    )
+    result = _judged(opened, measured, answers.digest(), times, started)
+    return finish(folder, result, unsure)
+
+
+def open_all(path: Path, cache: Path | None, bar: Bar) -> Opened:
+    """Read the config and the data and open the model (its weights only when they are first asked)."""
+    from audit.models.cache import Cache
+    from audit.models.ledger import Ledger
+    from audit.models.load import open_subject
+
+    catalogue = Catalogue()
+    settings = config.load(path, catalogue, default=catalogue.builtin)
+    bar.say(f"{settings.name}: reading data")
+    seeds = Seeds(settings.data.seed)
+    examples = data.load(settings.task, settings.data, base=settings.base, seeds=seeds, limit=settings.limit)
+    ledger = Ledger(bar)
+    prompt, examples = _prompt(settings, examples, seeds)
+    bar.say(f"{settings.name}: opening {settings.model.source}")
+    subject = open_subject(
+        settings.model,
+        labels=settings.task.labels,
+        pair=settings.task.text_pair is not None,
+        prompt=prompt,
+        base=settings.base,
+        cache=Cache(cache or places.cache_folder() / "scores.sqlite"),
+        ledger=ledger,
+    )
+    return Opened(config=settings, data=examples, subject=subject, ledger=ledger, seeds=seeds)
+
+
+def _prompt(settings: Config, examples: Data, seeds: Seeds) -> tuple[Prompt | None, Data]:
+    """Return the prompt of an in-context model, and the data with its own file, if it has one."""
+    from audit.models.demonstrations import draw_demonstrations, make_prompt
+    from audit.spec import SourceSpec
+
+    spec = settings.model.prompt
+    if spec is None:
+        return None, examples
+    if spec.demonstrations.source == "train":
+        drawn = draw_demonstrations(spec.demonstrations, examples.train, settings.task.labels, seeds)
+        return make_prompt(spec, drawn), examples
+    own, source = data.load_source(
+        "model.prompt.demonstrations.from",
+        SourceSpec(source=spec.demonstrations.source),
+        settings.task,
+        base=settings.base,
+        seeds=seeds,
+    )
+    return make_prompt(spec, own), replace(examples, sources=(*examples.sources, source))
+
+
+def finish(folder: Path, result: Record, unsure: Literal["fail", "warn"]) -> int:
+    """Write the record and its pages, print the verdicts, return the exit code."""
+    code = gate.exit_code(result.verdicts, result.outcomes, unsure=unsure)
+    record.write(folder, result, pages(result, record.origin(folder)))
+    show(result, code)
+    print(f"\nrun     {folder}\npage    {folder / 'report.html'}\ndigest  {record.digest(result)}")
+    return code
+
+
+def pages(result: Record, origin: record.Origin) -> Mapping[str, str]:
+    """Render everything that is read of a record: file name → text."""
+    from reports import checklist_md, junit, page
+
+    code = gate.exit_code(result.verdicts, result.outcomes)
+    return {
+        "report.html": page.render(
+            result,
+            decision=gate.decide(code),
+            exit_code=code,
+            command=f"audit run {Path(origin.config).name}",
+        ),
+        "checklist.md": checklist_md.render(result),
+        "junit.xml": junit.render(result),
+    }
+
+
+def show(result: Record, code: int) -> None:
+    """Print the verdict table; `code` is what the command will leave with."""
+    from reports import terminal
+
+    decision = gate.decide(gate.exit_code(result.verdicts, result.outcomes))
+    columns = _columns()
+    print(
+        terminal.render(result, decision=decision, exit_code=code, width=columns, color=sys.stdout.isatty())
+    )
+
+
+def judged_again(result: Record, name: str, rules: Sequence[Rule], today: datetime) -> Record:
+    """Return the record with verdicts and checklist under other rules."""
+    verdicts = gate.judge(rules, result.outcomes, today=today.date())
+    items = checklist.gather(result.outcomes, verdicts, result.model, result.declared)
+    return replace(result, rules=name, verdicts=verdicts, checklist=items)
+
+
+def _judged(
+    opened: Opened, measured: measure.Measured, answers: str, times: Times, today: datetime
+) -> Record:
+    settings, facts = opened.config, opened.subject.facts
+    verdicts: tuple[Verdict, ...] = gate.judge(
+        settings.rules, measured.outcomes, waivers=settings.waivers, today=today.date()
+    )
+    return Record(
+        name=settings.name,
+        config=settings.text,
+        profile=settings.profile,
+        seed=settings.data.seed,
+        model=facts,
+        labels=settings.task.labels,
+        data=opened.data.sources,
+        versions=versions(),
+        probes={probe.id: _parameters(probe) for probe in settings.probes},
+        about={probe.id: about(probe) for probe in settings.probes},
+        outcomes=measured.outcomes,
+        rules=settings.policy,
+        verdicts=verdicts,
+        checklist=checklist.gather(measured.outcomes, verdicts, facts, settings.declared),
+        declared=settings.declared,
+        items=answers,
+        times=times,
+    )
+
+
+def about(probe: Probe) -> str:
+    """Return the docstring of a probe's module."""
+    import inspect
+
+    return inspect.getdoc(inspect.getmodule(type(probe))) or ""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that a number can depend on."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _parameters(probe: Probe) -> dict[str, Json]:
+    from pydantic import TypeAdapter
+
+    values: dict[str, Json] = TypeAdapter(type(probe)).dump_python(probe, mode="json")
+    return values
+
+
+def _key(opened: Opened) -> str:
+    """Return the hash of all that decides what this run asks."""
+    said = {
+        "config": opened.config.text,
+        "data": {source.name: source.sha256 for source in opened.data.sources},
+        "model": [opened.subject.facts.weights, opened.subject.facts.tokenizer, opened.subject.facts.prompt],
+        "versions": versions(),
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _columns() -> int:
+    import shutil
+
+    return min(max(shutil.get_terminal_size((100, 24)).columns, 60), 140)

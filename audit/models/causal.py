@@ -1,0 +1,258 @@
+"""A causal language model in memory: weights, tokenizer, and what its files say of them. Needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from jinja2 import TemplateError
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from audit.errors import ModelError, shown
+from audit.models.files import first_line, weight_files
+from audit.models.loading import ENDLESS, find_device
+from audit.models.parts import CausalParts
+from audit.models.pieces import Pieces
+from audit.models.spec import ModelSpec
+from audit.models.tree import Prefix, Tree, make_prefix, read, read_plain, shares, window
+
+BATCH_TOKENS = {"cpu": 1024, "cuda": 16384}
+"""Measured with SmolLM2 on two cores: from 512 to 1,024 tokens it is all one, at 2,048 the processor's caches
+give out. A GPU wants to be full."""
+
+
+class Causal:
+    """A causal model that is asked for log-probabilities; shared by all prompts over it."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str,
+        bos: int | None,
+        ends: frozenset[int],
+        context: int | None,
+        batch_tokens: int,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """Take a loaded model, in its number format and on its device.
+
+        Args:
+            model: a transformers model whose call returns `logits` (n, length, vocabulary).
+            tokenizer: its transformers tokenizer.
+            name: the model as the config names it, for messages.
+            bos: id to put before every sequence, None for none.
+            ends: ids that end what the model writes.
+            context: tokens of the longest sequence, None for no limit.
+            batch_tokens: tokens of a batch, the shared prefix not counted.
+            notes: what a reader of the facts must know.
+        """
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.name = name
+        self.ends = ends
+        self.context = context
+        self.batch_tokens = batch_tokens
+        self.pieces = Pieces(tokenizer, bos=bos)
+        self.shares = shares(self.model)
+        self._window = window(self.model)
+        self._rows = int(model.get_input_embeddings().num_embeddings)
+        own = () if self.shares else ("no key-value sharing with this model: each prompt is run whole",)
+        self.notes = (*notes, *own)
+        self._prefix: tuple[tuple[int, ...], Prefix] | None = None
+
+    @property
+    def ground(self) -> tuple[int, ...]:
+        """What an empty context is: BOS, or an end token where there is no BOS (as lm-evaluation-harness)."""
+        return self.pieces.empty or tuple(sorted(self.ends)[:1]) or (0,)
+
+    @property
+    def parameters(self) -> int:
+        """Parameters, counted by storage: tied weights once."""
+        return sum({p.untyped_storage().data_ptr(): p.numel() for p in self.model.parameters()}.values())
+
+    def read(self, trees: Sequence[Tree], prefix: tuple[int, ...] = ()) -> list[NDArray[np.float64]]:
+        """Return the log-probabilities of each tree's reads, in nats, over the full vocabulary.
+
+        Raises:
+            ModelError: the tokenizer's ids are beyond the model's, or the GPU's memory is too small.
+        """
+        top = max((*prefix, *(token for tree in trees for token in tree.ids)))
+        if top >= self._rows:
+            raise ModelError(
+                f"{self.name}: the tokenizer is not the model's: it gives the token id {top}, the model "
+                f"knows ids below {self._rows}; put the tokenizer that it was trained with into the folder"
+            )
+        longest = len(prefix) + max(len(tree.ids) for tree in trees)
+        try:
+            if not self.shares or (self._window is not None and longest > self._window):
+                return read_plain(self.model, trees, prefix, batch_tokens=self.batch_tokens)
+            return read(self.model, trees, self._kept(prefix) if prefix else None)
+        except torch.cuda.OutOfMemoryError as error:
+            raise ModelError(
+                f"{self.name}: the GPU's memory is too small for a batch of "
+                f"{sum(len(tree.ids) for tree in trees)} tokens after a prefix of {len(prefix)}; "
+                f"set model.batch_tokens below {self.batch_tokens}"
+            ) from error
+
+    def chat(self, messages: list[dict[str, str]]) -> str:
+        """Render messages through the chat template, up to where the assistant answers.
+
+        Raises:
+            ModelError: there is no chat template, or it refuses these messages.
+        """
+        if not self.tokenizer.chat_template:
+            raise ModelError(
+                f"{self.name}: the tokenizer has no chat template, and model.prompt.chat is true; "
+                "set model.prompt.chat: false"
+            )
+        try:
+            rendered: str = self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            raise ModelError(
+                f"{self.name}: the chat template refuses the prompt: {first_line(error)}; where it knows no "
+                "system message, move model.prompt.instruction into model.prompt.template"
+            ) from error
+        return rendered
+
+    def _kept(self, ids: tuple[int, ...]) -> Prefix:
+        """The prefix's keys and values; only the last one asked for is kept, so memory stays bounded."""
+        if self._prefix is None or self._prefix[0] != ids:
+            self._prefix = None
+            self._prefix = (ids, make_prefix(self.model, ids))
+        return self._prefix[1]
+
+
+def load_causal(parts: CausalParts, spec: ModelSpec) -> Causal:
+    """Load what `parts` found.
+
+    Raises:
+        ModelError: transformers cannot read it, weights are missing, or there is no such device.
+    """
+    device = find_device(spec.device)
+    with _quiet():
+        given = _source(parts, spec)
+        tokenizer = _tokenizer(parts, given)
+        model = _model(parts, spec, given).to(device)
+    bos, note = _beginning(parts, tokenizer)
+    return Causal(
+        model,
+        tokenizer,
+        name=parts.name,
+        bos=bos,
+        ends=_ends(parts, model, tokenizer),
+        context=_context(model, tokenizer, spec.max_length, name=parts.name),
+        batch_tokens=spec.batch_tokens or BATCH_TOKENS.get(device.type, BATCH_TOKENS["cpu"]),
+        notes=(note,),
+    )
+
+
+def _source(parts: CausalParts, spec: ModelSpec) -> dict[str, Any]:
+    """What both loaders are told. Each would read a .gguf again for the config, which takes seconds."""
+    given: dict[str, Any] = {"local_files_only": True, "trust_remote_code": spec.trust_remote_code}
+    if parts.gguf is not None:
+        given["gguf_file"] = parts.gguf.name
+    try:
+        config = transformers.AutoConfig.from_pretrained(parts.folder, **given)
+    except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"the model's config cannot be read: {parts.name}: {first_line(error)}; it must be a causal "
+            "language model that transformers can load"
+        ) from error
+    return {**given, "config": config}
+
+
+def _tokenizer(parts: CausalParts, given: dict[str, Any]) -> Any:
+    try:
+        return transformers.AutoTokenizer.from_pretrained(parts.folder, **given)
+    except (OSError, ValueError, ImportError, KeyError, AttributeError, TypeError) as error:
+        raise ModelError(
+            f"the tokenizer cannot be loaded: {parts.name}: {first_line(error)}; "
+            "save it beside the model with save_pretrained"
+        ) from error
+
+
+def _model(parts: CausalParts, spec: ModelSpec, given: dict[str, Any]) -> Any:
+    """Load the weights; what they leave out would be random, and is refused."""
+    if parts.gguf is None:
+        safe = weight_files(parts.folder, allow_pickle=spec.allow_pickle)[0].suffix == ".safetensors"
+        given = {**given, "use_safetensors": safe}
+    try:
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            parts.folder, dtype=getattr(torch, spec.dtype), output_loading_info=True, **given
+        )
+    except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
+        raise ModelError(
+            f"the model cannot be loaded: {parts.name}: {first_line(error)}; it must be a causal language "
+            "model that transformers can load (model.trust_remote_code: true where it brings its own code)"
+        ) from error
+    missing = sorted(str(key) for key in report["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"the weights are not all there, and the rest would be random: {parts.name}: missing "
+            f"{shown(missing)}; name a whole causal language model"
+        )
+    return model
+
+
+def _beginning(parts: CausalParts, tokenizer: Any) -> tuple[int | None, str]:
+    """Whether each sequence begins with BOS, by the word of the model's files, and a note that says so."""
+    if parts.header is not None:
+        data = parts.header
+        bos, wanted = data.bos, data.add_bos
+        whose = "the file says so" if data.stated else "the file is silent, llama.cpp's rule"
+    else:
+        said = parts.add_bos
+        bos = tokenizer.bos_token_id
+        alone = tokenizer("x")["input_ids"]
+        wanted = bool(alone) and alone[0] == bos if said is None else said
+        whose = "tokenizer_config.json says so" if said is not None else "as the tokenizer does"
+    if bos is None or not wanted:
+        return None, f"no beginning token before the prompt ({whose})"
+    return int(
+        bos
+    ), f"beginning token {tokenizer.convert_ids_to_tokens(int(bos))} before the prompt ({whose})"
+
+
+def _ends(parts: CausalParts, model: Any, tokenizer: Any) -> frozenset[int]:
+    if parts.header is not None:
+        # transformers 4.57 takes the beginning token of SmolLM2's file for the end token.
+        return frozenset() if parts.header.eos is None else frozenset([parts.header.eos])
+    said = model.generation_config.eos_token_id if model.generation_config else None
+    found = tokenizer.eos_token_id if said is None else said
+    return frozenset([found] if isinstance(found, int) else found or [])
+
+
+def _context(model: Any, tokenizer: Any, asked: int | None, *, name: str) -> int | None:
+    config = model.config.get_text_config()
+    own = [getattr(config, key, None) for key in ("max_position_embeddings", "n_positions")]
+    known = [n for n in (*own, tokenizer.model_max_length) if isinstance(n, int) and 0 < n < ENDLESS]
+    limit = min(known, default=None)
+    if asked is not None and limit is not None and asked > limit:
+        raise ModelError(
+            f"model.max_length: {asked} tokens are more than {name} can take, which is {limit}; lower it"
+        )
+    return asked or limit
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from talking while it loads; what matters of it is checked here."""
+    logging = transformers.utils.logging
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()

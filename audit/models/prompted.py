@@ -1,0 +1,218 @@
+"""A classifier made of a causal language model and a prompt."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audit.errors import ConfigError, shown
+from audit.models.cache import Cache
+from audit.models.engine import Engine
+from audit.models.language_model import CachedLanguageModel
+from audit.models.ledger import Ledger
+from audit.models.parts import CausalParts, causal_key, find_causal
+from audit.models.pieces import FIELD
+from audit.models.scoring import Scorer
+from audit.models.spec import ModelSpec
+from audit.schema import Facts, Json, Prompt, Scores, Subject, Text
+
+if TYPE_CHECKING:
+    from audit.models.causal import Causal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all prompts over one model have in common."""
+
+    name: str
+    labels: tuple[str, ...]
+    pair: bool
+    key: bytes
+    """Hash of the model: all that an answer depends on but the prompt and the text."""
+    open_causal: Callable[[], Causal]
+    """Loads the model at the first call, and gives the same one at the next."""
+    cache: Cache
+    ledger: Ledger
+
+
+class Prompted:
+    """A PromptedClassifier: one prompt over a model that is loaded at the first answer nobody knows."""
+
+    def __init__(self, shared: Shared, prompt: Prompt) -> None:
+        """Take the prompt.
+
+        Raises:
+            ConfigError: the template's fields are not those of the task, or the verbalizers' labels are not.
+        """
+        _check(prompt, shared.labels, pair=shared.pair)
+        self._shared = shared
+        # Verbalizers in the order of the labels, whatever the order in the config.
+        self._prompt = _ordered(prompt, shared.labels)
+        self._scorer = Scorer(
+            name=shared.name,
+            labels=shared.labels,
+            key=shared.key + bytes.fromhex(prompt_hash(self._prompt)),
+            open_engine=self._open,
+            cache=shared.cache,
+            ledger=shared.ledger,
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the columns."""
+        return self._shared.labels
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt in use."""
+        return self._prompt
+
+    def score(self, texts: Sequence[Text]) -> Scores:
+        """Answer each text: `logits` are log-probabilities of the classes before normalising.
+
+        Raises:
+            ModelError: the model cannot be loaded, the prompt does not fit it, or it answers no numbers.
+        """
+        return self._scorer.score(texts)
+
+    def fingerprint(self, texts: Sequence[Text]) -> list[bytes]:
+        """Return a hash of the token ids of each text's part of the prompt."""
+        return self._scorer.fingerprint(texts)
+
+    def with_prompt(self, prompt: Prompt) -> Prompted:
+        """Return a sibling over the same weights, cache and ledger.
+
+        Raises:
+            ConfigError: as for the prompt of the config.
+        """
+        return Prompted(self._shared, prompt)
+
+    def _open(self) -> Engine:
+        from audit.models.asking import Asking
+
+        return Asking(self._shared.open_causal(), self._prompt)
+
+
+def open_prompted(
+    spec: ModelSpec,
+    *,
+    labels: tuple[str, ...],
+    pair: bool,
+    prompt: Prompt | None,
+    base: Path,
+    cache: Cache,
+    ledger: Ledger,
+) -> Subject:
+    """Return the in-context model that `spec` names; loaded now only if its facts are not remembered.
+
+    Raises:
+        ConfigError: no prompt, or one that does not fit the task.
+        ModelError: no such model, or a prompt that does not fit it.
+    """
+    if prompt is None:
+        raise ConfigError(
+            "model.prompt is missing: model.kind is in-context: found none; "
+            "give template and verbalizers, or set model.kind: fine-tuned"
+        )
+    parts = find_causal(spec, base=base, cache=cache)
+    key = causal_key(parts, spec)
+
+    @functools.cache
+    def opened() -> Causal:
+        from audit.models.causal import load_causal
+
+        return load_causal(parts, spec)
+
+    shared = Shared(
+        name=parts.name, labels=labels, pair=pair, key=key, open_causal=opened, cache=cache, ledger=ledger
+    )
+    prompted = Prompted(shared, prompt)
+    language = CachedLanguageModel(key=key, open_causal=opened, cache=cache, ledger=ledger)
+    facts = _facts(spec, parts, shared, prompted.prompt)
+    return Subject(classifier=prompted, prompted=prompted, language=language, facts=facts)
+
+
+def prompt_hash(prompt: Prompt) -> str:
+    """Return 64 hexadecimal digits that identify what a prompt asks, by content; ids of examples apart."""
+    said = {
+        "template": prompt.template,
+        "verbalizers": [[label, *forms] for label, forms in prompt.verbalizers.items()],
+        "demonstrations": [[one.text, one.pair, one.label] for one in prompt.demonstrations],
+        "instruction": prompt.instruction,
+        "separator": prompt.separator,
+        "chat": prompt.chat,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _facts(spec: ModelSpec, parts: CausalParts, shared: Shared, prompt: Prompt) -> Facts:
+    """What the cache remembers, so that a second run shows what the first one showed and loads nothing."""
+    digest = prompt_hash(prompt)
+    key = hashlib.sha256(shared.key + digest.encode()).hexdigest()
+    known = shared.cache.recall("prompted", key)
+    if not isinstance(known, dict):
+        known = _learn(shared.open_causal(), prompt)
+        shared.cache.remember("prompted", key, known)
+    parameters, context, notes = known["parameters"], known["max_length"], known["notes"]
+    return Facts(
+        kind="in-context",
+        source=spec.source,
+        revision=spec.revision,
+        weights=parts.weights,
+        tokenizer=parts.tokens,
+        dtype=str(known["dtype"]),
+        device=str(known["device"]),
+        parameters=parameters if isinstance(parameters, int) else None,
+        max_length=context if isinstance(context, int) else None,
+        prompt=digest,
+        notes=tuple(str(note) for note in notes) if isinstance(notes, list) else (),
+    )
+
+
+def _learn(causal: Causal, prompt: Prompt) -> dict[str, Json]:
+    """What only the loaded model can tell; also finds out at once that a prompt does not fit."""
+    from audit.models.asking import Asking
+
+    return {
+        "parameters": causal.parameters,
+        "dtype": str(causal.model.dtype).removeprefix("torch."),
+        "device": causal.model.device.type,
+        "max_length": causal.context,
+        "notes": list(Asking(causal, prompt).notes),
+    }
+
+
+def _check(prompt: Prompt, labels: tuple[str, ...], *, pair: bool) -> None:
+    fields = {found[1] for found in FIELD.finditer(prompt.template)}
+    for field, wanted in (("text", True), ("pair", pair)):
+        if (field in fields) != wanted:
+            what = "lacks" if wanted else "has"
+            task = "has pairs of texts" if pair else "has single texts"
+            raise ConfigError(
+                f"model.prompt.template {what} {{{field}}}, and the task {task}: found "
+                f"{shown(prompt.template)}; "
+                + (f"write {{{field}}} where it goes" if wanted else "drop it, or set task.text_pair")
+            )
+    if set(prompt.verbalizers) != set(labels) or not all(prompt.verbalizers.values()):
+        raise ConfigError(
+            "model.prompt.verbalizers must give each label at least one form: found "
+            f"{shown({label: list(forms) for label, forms in prompt.verbalizers.items()})}; "
+            f"the labels are {', '.join(labels)}"
+        )
+
+
+def _ordered(prompt: Prompt, labels: tuple[str, ...]) -> Prompt:
+    verbalizers: Mapping[str, tuple[str, ...]] = {label: tuple(prompt.verbalizers[label]) for label in labels}
+    return Prompt(
+        template=prompt.template,
+        verbalizers=verbalizers,
+        demonstrations=prompt.demonstrations,
+        instruction=prompt.instruction,
+        separator=prompt.separator,
+        chat=prompt.chat,
+    )

@@ -1,0 +1,277 @@
+"""Asks a model as little as possible: once for each text, in full batches, and never again.
+
+The order of things: what was answered in this run, what the cache knows, what two texts share (equal token
+ids, equal answer), then batches of like length. The model is opened at the first text that nobody has
+answered yet; a run that is wholly in the cache imports no torch.
+
+Batches are a pure function of the texts that this run has not answered before the call, whatever the cache
+holds and whatever their order, and each is committed whole. So a killed run that is started again asks for
+the missing batches as they were, and its record is equal to the bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.errors import ModelError, shown
+from audit.models.cache import Cache
+from audit.models.engine import Encoded, Engine, Row
+from audit.models.ledger import Ledger as Ledger
+from audit.schema import Scores, Text
+
+
+def plan(lengths: Sequence[int], *, batch_tokens: int) -> list[list[int]]:
+    """Return batches of places in `lengths`, each place once, longest first.
+
+    Longest first: memory is highest at the start, not after an hour. A batch holds at most `batch_tokens`
+    tokens, padding to its longest text counted; a text longer than that is a batch of its own. Equal lengths
+    keep their order.
+
+    >>> plan([3, 9, 4, 4], batch_tokens=8)
+    [[1], [2, 3], [0]]
+    """
+    batches: list[list[int]] = []
+    room = 0
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if room == 0:
+            batches.append([])
+            room = max(1, batch_tokens // max(1, lengths[i]))
+        batches[-1].append(i)
+        room -= 1
+    return batches
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is known of a text once it was tokenised."""
+
+    fingerprint: bytes
+    length: int
+    truncated: bool
+
+
+class Scorer:
+    """A Classifier over an engine that is opened late.
+
+    Args:
+        name: the model as the config names it, for messages.
+        key: hash of all that an answer depends on but the text: weights, tokenizer, config, number format,
+            length, prompt, asked quantity. Equal keys, equal answers.
+        open_engine: loads the model; called at the first text that neither this run nor the cache has
+            answered (or tokenised, for `fingerprint`).
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        labels: tuple[str, ...],
+        key: bytes,
+        open_engine: Callable[[], Engine],
+        cache: Cache,
+        ledger: Ledger,
+    ) -> None:
+        """Keep all of it; nothing is loaded yet."""
+        self._name = name
+        self._labels = labels
+        self._salt = _digest(b"scorer", key, *(label.encode("utf-8", "surrogatepass") for label in labels))
+        self._open_engine = open_engine
+        self._opened: Engine | None = None
+        self._cache = cache
+        self._ledger = ledger
+        self._seen: dict[bytes, _Seen] = {}
+        self._answers: dict[bytes, Row] = {}
+        self._prefix_paid = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the columns."""
+        return self._labels
+
+    def fingerprint(self, texts: Sequence[Text]) -> list[bytes]:
+        """Return a hash of the token ids of each text (16 bytes): did the change reach the model?"""
+        keys, _ = self._look(texts)
+        return [self._seen[key].fingerprint for key in keys]
+
+    def score(self, texts: Sequence[Text]) -> Scores:
+        """Answer each text; equal token ids get equal answers to the bit. No texts, (0, k) arrays.
+
+        Probabilities are the softmax of the logits in float64.
+
+        Raises:
+            ModelError: an answer has the wrong shape or is not finite.
+        """
+        keys, encoded = self._look(texts)
+        seen = [self._seen[key] for key in keys]
+        for text, one in zip(texts, seen, strict=True):
+            if one.truncated:
+                self._ledger.cut(text)
+        self._answer(texts, seen, encoded)
+        rows = [self._answers[one.fingerprint] for one in seen]
+        shape = (len(rows), len(self._labels))
+        logits = np.array([row.logits for row in rows], dtype=np.float64).reshape(shape)  # (n, k)
+        masses = [row.mass for row in rows if row.mass is not None]
+        return Scores(
+            probabilities=softmax(logits),
+            logits=logits,
+            mass=np.array(masses, dtype=np.float64) if rows and len(masses) == len(rows) else None,
+            truncated=np.array([one.truncated for one in seen], dtype=np.bool_),
+        )
+
+    def _look(self, texts: Sequence[Text]) -> tuple[list[bytes], dict[bytes, Encoded]]:
+        """Make all texts seen: from this run, else the cache, else the tokenizer.
+
+        Returns the key of each text, and what was tokenised just now by fingerprint.
+        """
+        keys = [_digest(self._salt, b"text", *_parts(text)) for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._seen}
+        self._seen.update((key, _seen(value)) for key, value in self._cache.get_many(list(new)).items())
+        unknown = {key: text for key, text in new.items() if key not in self._seen}
+        if not unknown:
+            return keys, {}
+        encoded = dict(zip(unknown, self._engine.encode(list(unknown.values())), strict=True))
+        seen = {key: _Seen(_fingerprint(one), len(one.ids), one.truncated) for key, one in encoded.items()}
+        self._cache.put_many({key: _seen_bytes(one) for key, one in seen.items()})
+        self._seen.update(seen)
+        return keys, {seen[key].fingerprint: one for key, one in encoded.items()}
+
+    def _answer(self, texts: Sequence[Text], seen: Sequence[_Seen], encoded: dict[bytes, Encoded]) -> None:
+        """Make all texts answered: from this run, else the cache, else the model."""
+        times = Counter(one.fingerprint for one in seen if one.fingerprint not in self._answers)
+        # Sorted by hash, so that the batches do not depend on the order of the texts.
+        planned = sorted(times)
+        kept = self._cache.get_many([self._answer_key(one) for one in planned])
+        cached = {f: _row(kept[key]) for f in planned if (key := self._answer_key(f)) in kept}
+        self._answers.update(cached)
+        waiting = sum(times[f] for f in planned if f not in cached)
+        self._ledger.answered(repeated=len(seen) - waiting - len(cached), cached=len(cached))
+        if len(cached) == len(planned):
+            return
+        lengths = {one.fingerprint: one.length for one in seen}
+        text_of = {
+            one.fingerprint: text for text, one in zip(texts, seen, strict=True) if one.fingerprint in times
+        }
+        for batch in plan([lengths[f] for f in planned], batch_tokens=self._engine.batch_tokens):
+            missing = [planned[i] for i in batch if planned[i] not in cached]
+            if missing:
+                self._ask(missing, [text_of[f] for f in missing], encoded, times)
+
+    def _ask(
+        self, missing: list[bytes], texts: list[Text], encoded: dict[bytes, Encoded], times: Counter[bytes]
+    ) -> None:
+        """Put one batch to the model and commit it."""
+        # A text can be known by fingerprint alone, when an earlier run was stopped between the two.
+        forgotten = [i for i, f in enumerate(missing) if f not in encoded]
+        if forgotten:
+            again = self._engine.encode([texts[i] for i in forgotten])
+            encoded.update((missing[i], one) for i, one in zip(forgotten, again, strict=True))
+        batch = [encoded[f] for f in missing]
+        started = time.perf_counter()
+        rows = self._engine.forward(batch)
+        seconds = time.perf_counter() - started
+        self._check(rows, texts)
+        self._cache.put_many(
+            {self._answer_key(f): _row_bytes(row) for f, row in zip(missing, rows, strict=True)}
+        )
+        self._answers.update(zip(missing, rows, strict=True))
+        tokens = sum(len(one.ids) for one in batch)
+        prefix = self._engine.prefix_tokens
+        paid = 0 if self._prefix_paid else prefix
+        self._prefix_paid = True
+        self._ledger.asked(
+            texts=sum(times[f] for f in missing),
+            scored=len(missing),
+            tokens=tokens + paid,
+            saved=prefix * len(missing) - paid,
+            seconds=seconds,
+        )
+
+    def _check(self, rows: Sequence[Row], texts: Sequence[Text]) -> None:
+        if len(rows) != len(texts):
+            raise ModelError(
+                f"{self._name}: a batch of {len(texts)} texts got {len(rows)} answers; "
+                "the model must give one row for each text"
+            )
+        for row, text in zip(rows, texts, strict=True):
+            if len(row.logits) != len(self._labels):
+                raise ModelError(
+                    f"{self._name}: an answer has {len(row.logits)} columns for {len(self._labels)} labels "
+                    f"{shown(self._labels)}; give task.labels as the model was trained"
+                )
+            numbers = row.logits if row.mass is None else (*row.logits, row.mass)
+            if not all(map(math.isfinite, numbers)):
+                raise ModelError(
+                    f"{self._name}: an answer is not a finite number: {shown(list(numbers))} for the text "
+                    f"{shown(text)}; check the weights, or set model.dtype: float32"
+                )
+
+    @property
+    def _engine(self) -> Engine:
+        if self._opened is None:
+            self._opened = self._open_engine()
+        return self._opened
+
+    def _answer_key(self, fingerprint: bytes) -> bytes:
+        return _digest(self._salt, b"answer", fingerprint)
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return probabilities (n, k), rows summing to one, of logits (n, k).
+
+    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    if not logits.size:
+        return logits.copy()
+    grown = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = grown / grown.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _digest(*parts: bytes) -> bytes:
+    """16 bytes of hash; the parts' lengths are part of it, so no two lists of parts run together."""
+    grown = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        grown.update(len(part).to_bytes(8, "little"))
+        grown.update(part)
+    return grown.digest()
+
+
+def _parts(text: Text) -> Iterable[bytes]:
+    parts = (text,) if isinstance(text, str) else text
+    return (part.encode("utf-8", "surrogatepass") for part in parts)
+
+
+def _fingerprint(one: Encoded) -> bytes:
+    return _digest(np.array(one.ids, dtype="<i8").tobytes(), np.array(one.kinds, dtype="<i8").tobytes())
+
+
+# Rows on disk, little-endian: fingerprint, length, truncated; and 1 or 0 for the mass, then float64s, so that
+# what comes back is equal to the bit.
+
+
+def _seen_bytes(one: _Seen) -> bytes:
+    return struct.pack("<16sI?", one.fingerprint, one.length, one.truncated)
+
+
+def _seen(value: bytes) -> _Seen:
+    return _Seen(*struct.unpack("<16sI?", value))
+
+
+def _row_bytes(row: Row) -> bytes:
+    numbers = row.logits if row.mass is None else (row.mass, *row.logits)
+    return struct.pack(f"<?{len(numbers)}d", row.mass is not None, *numbers)
+
+
+def _row(value: bytes) -> Row:
+    has_mass, *numbers = struct.unpack(f"<?{(len(value) - 1) // 8}d", value)
+    return Row(logits=tuple(numbers[has_mass:]), mass=numbers[0] if has_mass else None)

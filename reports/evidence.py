@@ -1,0 +1,63 @@
+"""The checklist's evidence, with its numbers as the rest of the report writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audit.schema import Finding, Record, Verdict
+from reports import wording
+from reports.digits import count, interval
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One sentence: the id of what it rests on, and what is said of it."""
+
+    id: str
+    """Of a rule, a finding or a probe; empty where the sentence starts with none."""
+    rest: str
+
+    @property
+    def probe(self) -> str:
+        """The probe that the id belongs to."""
+        return self.id.partition("/")[0]
+
+
+def read(record: Record, sentence: str) -> Evidence:
+    """Return a sentence of the checklist; where it names one rule or finding, with that one's numbers in words.
+
+    The record's sentence stands as it is where nothing or more than one thing bears the name.
+    """
+    head, colon, rest = sentence.partition(": ")
+    if not colon or " " in head:
+        first, space, rest = sentence.partition(" ")
+        known = first in record.probes
+        return Evidence(first, rest) if known and space else Evidence("", sentence)
+    judged = [v for v in record.verdicts if v.rule.id == head and rest.startswith(v.status)]
+    found = [o for o in record.outcomes if o.kind == "finding" and _name(o) == head]
+    if len(judged) == 1 and judged[0].estimate is not None:
+        return Evidence(head, _judged(record, judged[0]))
+    if not judged and len(found) == 1:
+        return Evidence(head, _found(found[0]))
+    return Evidence(head, rest)
+
+
+def _judged(record: Record, verdict: Verdict) -> str:
+    rule, estimate, waiver = verdict.rule, verdict.estimate, verdict.waiver
+    assert estimate is not None, "only measured rules come here"
+    unit = wording.unit_of(record, rule.probe, rule.metric)
+    value = interval(estimate, unit, limit=wording.limit_of(rule))
+    waived = f", waived by {waiver.owner} until {waiver.expires}" if waiver else ""
+    where = f" in {verdict.slice}" if verdict.slice else ""
+    limit = wording.limit(rule, unit)
+    return f"{verdict.status}{waived}: {value}, n = {count(estimate.n)}{where}, wanted {limit}"
+
+
+def _found(finding: Finding) -> str:
+    value = interval(finding.estimate, finding.unit, signed=finding.better == "zero")
+    return f"{value}, n = {count(finding.estimate.n)}"
+
+
+def _name(finding: Finding) -> str:
+    where = "" if finding.slice == "all" else f"@{finding.slice}"
+    return f"{finding.probe}/{finding.metric}{where}"
