@@ -76,7 +76,7 @@ def _unmeasured(rule: Rule, outcomes: Sequence[Outcome]) -> Verdict:
             continue
         if isinstance(outcome, Crash):
             return Verdict(rule=rule, status="NOT MEASURED", reason=f"the probe crashed: {outcome.error}")
-        if isinstance(outcome, Skip) and outcome.metric in (None, rule.metric):
+        if isinstance(outcome, Skip) and _concerns(outcome, rule):
             free = not outcome.applicable and not rule.required
             status: Status = "NOT APPLICABLE" if free else "NOT MEASURED"
             return Verdict(rule=rule, status=status, reason=outcome.reason)
@@ -90,6 +90,10 @@ def _unmeasured(rule: Rule, outcomes: Sequence[Outcome]) -> Verdict:
             reason=f"the probe gave no {rule.metric}@{rule.slice}; it gave {', '.join(known) or 'nothing'}",
         )
     return Verdict(rule=rule, status="NOT MEASURED", reason="the probe was not part of this run")
+
+
+def _concerns(skip: Skip, rule: Rule) -> bool:
+    return skip.metric in (None, rule.metric) and (rule.slice == "worst" or skip.slice in (None, rule.slice))
 
 
 def _side(rule: Rule, low: float, high: float) -> Literal["good", "bad", "both"]:

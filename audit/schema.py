@@ -211,6 +211,8 @@ class Skip:
     reason: str
     """What is missing and what to do about it."""
     metric: str | None = None
+    slice: str | None = None
+    """Of the metric; None for all of them."""
     applicable: bool = True
     """False where this kind of model cannot have what the probe needs."""
     kind: Literal["skip"] = "skip"

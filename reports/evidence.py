@@ -24,7 +24,7 @@ class Evidence:
 
 
 def read(record: Record, sentence: str) -> Evidence:
-    """Return a sentence of the checklist; where it names one rule or finding, with that one's numbers in words.
+    """Return a sentence of the checklist, with the numbers of the one rule or finding that it names.
 
     The record's sentence stands as it is where nothing or more than one thing bears the name.
     """

@@ -88,6 +88,7 @@ def render(
                 for item in record.checklist
             ],
             probes=probes,
+            ids={probe.id for probe in probes},
             usage=record.times.usage,
         )
     )

@@ -67,13 +67,13 @@ def metric(name: str) -> str:
 
 
 def capital(text: str) -> str:
-    """Return `text` with its first letter in upper case, unless it starts with a name such as `lower_case`."""
+    """Return `text` with a first capital, unless it starts with a name such as `lower_case`."""
     first = text.partition(" ")[0].rstrip(",:;.")
     return text[:1].upper() + text[1:] if first.isalpha() else text
 
 
 def gaps(skips: Sequence[Skip]) -> list[tuple[str, Skip]]:
-    """Return what was not measured, metrics with the same reason together: (metrics in words or "", one Skip)."""
+    """Return (metrics in words or "", one Skip) for each reason: metrics with the same reason together."""
     by_reason: dict[tuple[str, bool], list[Skip]] = {}
     for skip in skips:
         by_reason.setdefault((skip.reason, skip.applicable), []).append(skip)

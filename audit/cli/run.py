@@ -130,26 +130,28 @@ def _prompt(settings: Config, examples: Data, seeds: Seeds) -> tuple[Prompt | No
 def finish(folder: Path, result: Record, unsure: Literal["fail", "warn"]) -> int:
     """Write the record and its pages, print the verdicts, return the exit code."""
     code = gate.exit_code(result.verdicts, result.outcomes, unsure=unsure)
-    record.write(folder, result, pages(result, record.origin(folder)))
+    record.write(folder, result, pages(result, record.origin(folder), unsure))
     show(result, code)
     print(f"\nrun     {folder}\npage    {folder / 'report.html'}\ndigest  {record.digest(result)}")
     return code
 
 
-def pages(result: Record, origin: record.Origin) -> Mapping[str, str]:
+def pages(
+    result: Record, origin: record.Origin, unsure: Literal["fail", "warn"] = "fail"
+) -> Mapping[str, str]:
     """Render everything that is read of a record: file name → text."""
     from reports import checklist_md, junit, page
 
-    code = gate.exit_code(result.verdicts, result.outcomes)
+    code = gate.exit_code(result.verdicts, result.outcomes, unsure=unsure)
     return {
         "report.html": page.render(
             result,
-            decision=gate.decide(code),
+            decision=_decision(result),
             exit_code=code,
             command=f"audit run {Path(origin.config).name}",
         ),
         "checklist.md": checklist_md.render(result),
-        "junit.xml": junit.render(result),
+        "junit.xml": junit.render(result, open_is_warning=unsure == "warn"),
     }
 
 
@@ -157,11 +159,8 @@ def show(result: Record, code: int) -> None:
     """Print the verdict table; `code` is what the command will leave with."""
     from reports import terminal
 
-    decision = gate.decide(gate.exit_code(result.verdicts, result.outcomes))
-    columns = _columns()
-    print(
-        terminal.render(result, decision=decision, exit_code=code, width=columns, color=sys.stdout.isatty())
-    )
+    color = sys.stdout.isatty()
+    print(terminal.render(result, decision=_decision(result), exit_code=code, width=_columns(), color=color))
 
 
 def judged_again(result: Record, name: str, rules: Sequence[Rule], today: datetime) -> Record:
@@ -233,6 +232,11 @@ def _key(opened: Opened) -> str:
         "versions": versions(),
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _decision(result: Record) -> gate.Decision:
+    """Return the word for the verdicts as they are; a warning leaves the exit code, never the word."""
+    return gate.decide(gate.exit_code(result.verdicts, result.outcomes))
 
 
 def _columns() -> int:

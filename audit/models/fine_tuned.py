@@ -54,7 +54,7 @@ class FineTuned:
         self._max_length = max_length
         self._notes = notes
         self._device = next(model.parameters()).device
-        self._rows = model.get_input_embeddings().num_embeddings
+        self._rows = _known_ids(model)
         # A tokenizer may offer what the model does not take (a BERT tokenizer on DistilBERT).
         takes = inspect.signature(model.forward).parameters
         self._kinds = "token_type_ids" in tokenizer.model_input_names and "token_type_ids" in takes
@@ -134,7 +134,7 @@ class FineTuned:
         if self._kinds:
             inputs["token_type_ids"] = self._padded([one.kinds for one in batch], 0)
         top = int(inputs["input_ids"].max())
-        if top >= self._rows:
+        if self._rows is not None and top >= self._rows:
             raise ModelError(
                 f"{self._name}: the tokenizer is not the model's: it gives the token id {top}, "
                 f"the model knows ids below {self._rows}; "
@@ -164,6 +164,15 @@ class FineTuned:
         for i, row in enumerate(rows):
             padded[i, slice(width - len(row), None) if left else slice(len(row))] = row
         return padded
+
+
+def _known_ids(model: transformers.PreTrainedModel) -> int | None:
+    """Return the number of token ids that the model has a row for; None where it hashes them (CANINE)."""
+    try:
+        rows = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    except NotImplementedError:
+        return None
+    return rows if isinstance(rows, int) else None
 
 
 def _whole(text: Text) -> Text:

@@ -208,10 +208,9 @@ def shorten(text: Text, keep: int) -> Text:
 
 
 def fit(text: Text, room: int, count: Callable[[Text], int]) -> Text:
-    """Return the longest beginning of `text` whose `count` of tokens is at most `room`.
-
-    A longer text is taken to have no fewer tokens; where a tokenizer breaks that by a token or two, the
-    result is still within the room.
+    """Return a beginning of `text` whose `count` of tokens is at most `room`, the longest where a longer text
+    has no fewer tokens. A word that is cut may have more tokens than the whole of it; then the beginning may
+    be a few characters short of the longest, never too long.
     """
     total = len(text) if isinstance(text, str) else len(text[0]) + len(text[1])
     keep = bisect.bisect_right(range(1, total + 1), room, key=lambda n: count(shorten(text, n)))

@@ -50,7 +50,7 @@ class Prompted:
             ConfigError: the template's fields are not those of the task, or the verbalizers' labels are not.
         """
         _check(prompt, shared.labels, pair=shared.pair)
-        self._shared = shared
+        self.shared = shared
         # Verbalizers in the order of the labels, whatever the order in the config.
         self._prompt = _ordered(prompt, shared.labels)
         self._scorer = Scorer(
@@ -65,7 +65,7 @@ class Prompted:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the columns."""
-        return self._shared.labels
+        return self.shared.labels
 
     @property
     def prompt(self) -> Prompt:
@@ -90,12 +90,12 @@ class Prompted:
         Raises:
             ConfigError: as for the prompt of the config.
         """
-        return Prompted(self._shared, prompt)
+        return Prompted(self.shared, prompt)
 
     def _open(self) -> Engine:
         from audit.models.asking import Asking
 
-        return Asking(self._shared.open_causal(), self._prompt)
+        return Asking(self.shared.open_causal(), self._prompt)
 
 
 def open_prompted(

@@ -149,8 +149,9 @@ class Scorer:
         times = Counter(one.fingerprint for one in seen if one.fingerprint not in self._answers)
         # Sorted by hash, so that the batches do not depend on the order of the texts.
         planned = sorted(times)
-        kept = self._cache.get_many([self._answer_key(one) for one in planned])
-        cached = {f: _row(kept[key]) for f in planned if (key := self._answer_key(f)) in kept}
+        places = {f: self._answer_key(f) for f in planned}
+        kept = self._cache.get_many(list(places.values()))
+        cached = {f: _row(kept[place]) for f, place in places.items() if place in kept}
         self._answers.update(cached)
         waiting = sum(times[f] for f in planned if f not in cached)
         self._ledger.answered(repeated=len(seen) - waiting - len(cached), cached=len(cached))

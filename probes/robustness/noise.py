@@ -50,7 +50,7 @@ class Noise:
     """Typo rates of the severity curve, beside 0; empty for no curve."""
     repeats: int = 1
     """Draws of each kind of noise that is random; estimates are then clustered by example."""
-    typo_rate: float = 0.1
+    typo_rate: float = 0.05
     """Per letter, for the kind `typos`."""
     misspelling_rate: float = text.MIX_RATE
     filler_rate: float = 0.1
@@ -160,12 +160,12 @@ class Noise:
             )
             same = "" if changed.any() else f"{kind}: no text changed for the model, so nothing was tested"
             if why := answers.constant or same:
-                yield from self._skips(why, "flip_rate", "accuracy_drop")
+                yield from self._skips(why, "flip_rate", "accuracy_drop", kind=kind)
                 continue
             flips.append(self._flip_rate(answers, kind, rows, seeds))
             same = f"{kind}: no text with a label changed for the model, so nothing was tested"
             if why := answers.unlabelled or ("" if (changed & answers.labelled).any() else same):
-                yield from self._skips(why, "accuracy_drop")
+                yield from self._skips(why, "accuracy_drop", kind=kind)
             else:
                 drops.append(self._accuracy_drop(answers, kind, rows, seeds))
         yield from variants.pictured(flips, bearer="mix", title="Flips by kind of noise", x="kind of noise")
@@ -275,9 +275,9 @@ class Noise:
             series=severity.curve(rates, right),
         )
 
-    def _skips(self, reason: str, *metrics: str) -> Iterator[Skip]:
+    def _skips(self, reason: str, *metrics: str, kind: str | None = None) -> Iterator[Skip]:
         for metric in metrics:
-            yield Skip(probe=self.id, metric=metric, reason=reason)
+            yield Skip(probe=self.id, metric=metric, slice=kind, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -545,7 +545,8 @@ def _checklist() -> tuple[ChecklistItem, ...]:
             "Does its confidence mean what it says?",
             "UNSURE",
             (
-                "calibration.confidence/ece_debiased: UNSURE: 0.042 (0.021 to 0.069, n = 500), wanted at most 0.05",
+                "calibration.confidence/ece_debiased: UNSURE: 0.042 (0.021 to 0.069, n = 500), "
+                "wanted at most 0.05",
             ),
             "Fit a temperature on held-out data.",
         ),

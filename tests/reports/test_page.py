@@ -106,6 +106,7 @@ def test_the_page_is_small(html: str) -> None:
         "audit run configs/demo-in-context.yaml ended with exit code 1",
         "n = 500 of 10,605",
         "1 August 2026, 14:03 UTC",
+        "UNSURE: 4.2 points (2.1 to 6.9), n = 500, wanted at most 5 points",
         "a perfectly calibrated model would show 3.2 points on average",
         "98,800 of 100,000 characters are not shown",
         "human_feedback used: true; evidence: model card, section 3",

@@ -521,6 +521,24 @@ def test_hub_name_without_network_is_one_clear_line(tmp_path: Path, monkeypatch:
     assert "\n" not in str(caught.value)
 
 
+def test_hub_name_that_was_brought_before_needs_no_network(
+    bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub.constants
+
+    repo = bert.parent / "hub" / "models--somebody--something"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(bert, repo / "snapshots" / ("0" * 40))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(bert.parent / "hub"))
+    monkeypatch.setattr(
+        huggingface_hub._snapshot_download.constants, "HF_HUB_CACHE", str(bert.parent / "hub")
+    )
+    found = opened("somebody/something", base=bert.parent)
+    np.testing.assert_allclose(scores(opened(bert), TEXTS).logits, scores(found, TEXTS).logits, atol=1e-6)  # type: ignore[arg-type]
+
+
 def test_device_that_is_not_here_is_named(bert: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.device: 'cuda:99' cannot be used"):
         opened(bert, device="cuda:99")

@@ -4,6 +4,7 @@ import contextlib
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -238,6 +239,14 @@ def test_answers_of_another_run_are_not_asked_again() -> None:
     scorer(Toy(), cache).score(TEXTS[::3])
     scorer(toy, cache).score(TEXTS)
     assert len(TEXTS) - len(TEXTS[::3]) == len(toy.asked)
+
+
+def test_twenty_thousand_cached_texts_take_less_than_two_seconds(tmp_path: Path) -> None:
+    texts = [f"text {i}" for i in range(20_000)]
+    scorer(Toy(batch_tokens=10**9), Cache(tmp_path / "c")).score(texts)
+    started = time.process_time()
+    cached_only(Cache(tmp_path / "c")).score(texts)
+    assert time.process_time() - started < 2
 
 
 CALLS = [TEXTS[:15], TEXTS[5:30], [text.upper() for text in TEXTS], TEXTS]

@@ -271,9 +271,9 @@ def test_the_curve_shares_its_texts_with_the_kind_typos() -> None:
     found = findings(Noise(), flipping(0.3), data(30))
     curve = found["severity_retention", "all"].series
 
-    assert {"original", *ALL, "typos@0.05", "typos@0.20", "typos@0.30", "typos@0.50"} == set(variants)
+    assert {"original", *ALL, "typos@0.10", "typos@0.20", "typos@0.30", "typos@0.50"} == set(variants)
     assert curve is not None
-    assert 1 - found["accuracy_drop", "typos"].estimate.value == pytest.approx(curve.points[2].y)
+    assert 1 - found["accuracy_drop", "typos"].estimate.value == pytest.approx(curve.points[1].y)
 
 
 def test_no_severities_give_no_curve_and_say_so() -> None:
@@ -323,7 +323,7 @@ def test_demand_counts_originals_and_variants(probe: Noise, variants: int) -> No
 def test_the_order_of_the_examples_changes_nothing() -> None:
     given = data(90)
     shuffled = replace(given, test=given.test[::-1])
-    probe = Noise(items=50, repeats=2, severities=(0.1, 0.3))
+    probe = Noise(items=50, repeats=2, severities=(0.05, 0.3))
 
     assert list(probe.run(subject(flipping(0.3)), given, Seeds(1))) == list(
         probe.run(subject(flipping(0.3)), shuffled, Seeds(1))
@@ -365,7 +365,7 @@ def test_both_parts_of_a_pair_are_changed() -> None:
 
 
 def test_repeats_are_clustered_by_example() -> None:
-    found = findings(Noise(repeats=3), flipping(0.3), data(80))
+    found = findings(Noise(repeats=3, typo_rate=0.1), flipping(0.3), data(80))
 
     assert 80 == found["flip_rate", "typos"].estimate.n
     assert "clustered" in found["flip_rate", "typos"].estimate.method
@@ -388,7 +388,7 @@ def test_each_draw_is_a_variant_of_its_own() -> None:
     variants = {
         item.variant for item in items(Noise(kinds=("mix", "lower_case"), repeats=2), flipping(0.3), data(9))
     }
-    curve = {"typos@0.05", "typos@0.20", "typos@0.30", "typos@0.50", "typos"}
+    curve = {"typos@0.10", "typos@0.20", "typos@0.30", "typos@0.50", "typos"}
 
     assert {"original", "mix", "mix#2", "lower_case", *curve, *(f"{name}#2" for name in curve)} == variants
 
@@ -558,7 +558,7 @@ def test_a_parameter_that_cannot_be_is_refused(make: Callable[[], Noise], said: 
 
 
 def test_rates_with_many_digits_are_variants_of_their_own() -> None:
-    probe = Noise(kinds=("mix",), severities=(0.1, 0.104, 0.125))
+    probe = Noise(kinds=("mix",), severities=(0.05, 0.104, 0.125))
     variants = {item.variant for item in items(probe, flipping(0.3), data(3))}
 
     assert {"original", "mix", "typos", "typos@0.104", "typos@0.125"} == variants
