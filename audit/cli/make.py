@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import sys
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -101,7 +102,7 @@ def run_demo(*, out: Path, packages: Path | None) -> int:
         made = make_demo(demo_folder(), on_step=bar.say, on_progress=_steps(bar), packages=packages)
     tuned = made.tuned
     print(f"fine-tuned model: {tuned.accuracy:.1%} of {tuned.held_out:,} held-out snippets right")
-    configs = Path(__file__).parents[2] / "configs"
+    configs = Path(str(files("configs")))
     codes = {}
     for name in ("demo-fine-tuned", "demo-in-context"):
         print(f"\n=== audit run {name}.yaml\n", flush=True)

@@ -34,10 +34,10 @@ def report_run(folder: Path) -> int:
     return 0
 
 
-def verify_run(folder: Path, *, config: Path | None, digest: str | None) -> int:
+def verify_run(folder: Path, *, config: Path | None, cache: Path | None, digest: str | None) -> int:
     """Hold a run against its seal, its config, its data and its model; 0 when all match, else 5."""
     result = record.read(folder)
-    checks = [*_sealed(folder, result, digest), *_sources(folder, result, config)]
+    checks = [*_sealed(folder, result, digest), *_sources(folder, result, config, cache)]
     for name, fault in checks:
         print(f"{'differs' if fault else 'matches':<8} {name}{': ' + fault if fault else ''}")
     return 5 if any(fault for _, fault in checks) else 0
@@ -69,7 +69,7 @@ def _sealed(folder: Path, result: Record, digest: str | None) -> list[Check]:
     return checks
 
 
-def _sources(folder: Path, result: Record, path: Path | None) -> list[Check]:
+def _sources(folder: Path, result: Record, path: Path | None, cache: Path | None) -> list[Check]:
     """Read config, thresholds, data and model again and hold them against the record."""
     from audit.cli.progress import Bar
     from audit.cli.run import open_all
@@ -79,7 +79,7 @@ def _sources(folder: Path, result: Record, path: Path | None) -> list[Check]:
         raise DataError(f"{place}: the config of this run is not there; name it with --config")
     text = place.read_text(encoding="utf-8", errors="replace")
     checks: list[Check] = [("config", "" if text == result.config else f"{place} has changed since the run")]
-    opened = open_all(place, None, Bar())
+    opened = open_all(place, cache, Bar(), rehash=True)
     rules = tuple(verdict.rule for verdict in result.verdicts)
     checks.append(
         ("thresholds", "" if opened.config.rules == rules else "the rules are not those of the run")

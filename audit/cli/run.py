@@ -80,8 +80,11 @@ def run_audit(
     return finish(folder, result, unsure)
 
 
-def open_all(path: Path, cache: Path | None, bar: Bar) -> Opened:
-    """Read the config and the data and open the model (its weights only when they are first asked)."""
+def open_all(path: Path, cache: Path | None, bar: Bar, *, rehash: bool = False) -> Opened:
+    """Read the config and the data and open the model (its weights only when they are first asked).
+
+    With `rehash` the model's files are read again, also where size and time say that nothing changed.
+    """
     from audit.models.cache import Cache
     from audit.models.ledger import Ledger
     from audit.models.load import open_subject
@@ -94,13 +97,16 @@ def open_all(path: Path, cache: Path | None, bar: Bar) -> Opened:
     ledger = Ledger(bar)
     prompt, examples = _prompt(settings, examples, seeds)
     bar.say(f"{settings.name}: opening {settings.model.source}")
+    scores = Cache(cache or places.cache_folder() / "scores.sqlite")
+    if rehash:
+        scores.forget("sha256")
     subject = open_subject(
         settings.model,
         labels=settings.task.labels,
         pair=settings.task.text_pair is not None,
         prompt=prompt,
         base=settings.base,
-        cache=Cache(cache or places.cache_folder() / "scores.sqlite"),
+        cache=scores,
         ledger=ledger,
     )
     return Opened(config=settings, data=examples, subject=subject, ledger=ledger, seeds=seeds)

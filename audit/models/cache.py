@@ -120,6 +120,11 @@ class Cache:
         with self._named(), self._transaction():
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (kind, key, json.dumps(value)))
 
+    def forget(self, kind: str) -> None:
+        """Drop every small fact of a kind, for instance `sha256`, so that files are read again."""
+        with self._named(), self._transaction():
+            self._db.execute("DELETE FROM facts WHERE kind = ?", (kind,))
+
     def close(self) -> None:
         """Close the file; asking afterwards is an error."""
         self._db.close()

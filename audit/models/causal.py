@@ -172,12 +172,19 @@ def _source(parts: CausalParts, spec: ModelSpec) -> dict[str, Any]:
 
 def _tokenizer(parts: CausalParts, given: dict[str, Any]) -> Any:
     try:
-        return transformers.AutoTokenizer.from_pretrained(parts.folder, **given)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(parts.folder, **given)
     except (OSError, ValueError, ImportError, KeyError, AttributeError, TypeError) as error:
         raise ModelError(
             f"the tokenizer cannot be loaded: {parts.name}: {first_line(error)}; "
             "save it beside the model with save_pretrained"
         ) from error
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        # transformers 5 makes one without a word where the vocabulary's file is missing.
+        raise ModelError(
+            f"the tokenizer knows no words: {parts.name}: {len(tokenizer)} entries, all of them special; "
+            "save the whole tokenizer beside the model with save_pretrained"
+        )
+    return tokenizer
 
 
 def _model(parts: CausalParts, spec: ModelSpec, given: dict[str, Any]) -> Any:

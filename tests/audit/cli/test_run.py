@@ -212,7 +212,7 @@ def test_gate_judges_again_without_the_model(bench: Bench) -> None:
 def test_verify_matches_a_run_as_it_was(bench: Bench) -> None:
     bench.run()
 
-    assert call(["verify", str(bench.folders()[0])]) == 0
+    assert call(["verify", str(bench.folders()[0]), "--cache", str(bench.folder / "scores.sqlite")]) == 0
 
 
 @pytest.mark.parametrize("name", ["record.json", "items.jsonl", "origin.json"])
@@ -222,7 +222,7 @@ def test_verify_sees_a_changed_file(bench: Bench, name: str) -> None:
     raw = place.read_text(encoding="utf-8")
     place.write_text(raw.replace("0.", "0.0", 1) if name != "origin.json" else raw + " ", encoding="utf-8")
 
-    assert call(["verify", str(bench.folders()[0])]) in (2, 5)
+    assert call(["verify", str(bench.folders()[0]), "--cache", str(bench.folder / "scores.sqlite")]) in (2, 5)
 
 
 def test_verify_sees_other_data_other_thresholds_and_another_model(
@@ -238,7 +238,7 @@ def test_verify_sees_other_data_other_thresholds_and_another_model(
     judge.write_text(judge.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
     capsys.readouterr()
 
-    assert call(["verify", str(folder)]) == 5
+    assert call(["verify", str(folder), "--cache", str(bench.folder / "scores.sqlite")]) == 5
     differs = [
         line.split()[1].rstrip(":")
         for line in capsys.readouterr().out.splitlines()
@@ -266,3 +266,27 @@ def test_the_run_folder_names_no_path_of_the_machine(bench: Bench) -> None:
 
     assert str(Path.home()) not in text
     assert str(bench.folder) not in text
+
+
+def test_verify_reads_the_model_again_though_size_and_time_are_as_they_were(bench: Bench) -> None:
+    import os
+
+    bench.run()
+    judge = bench.folder / "judge.py"
+    then = judge.stat()
+    judge.write_text(judge.read_text(encoding="utf-8").replace("< 0.1", "< 0.2"), encoding="utf-8")
+    os.utime(judge, ns=(then.st_atime_ns, then.st_mtime_ns))
+    arguments = ["verify", str(bench.folders()[0]), "--cache", str(bench.folder / "scores.sqlite")]
+
+    assert then.st_size == judge.stat().st_size
+    assert call(arguments) == 5
+
+
+def test_help_answers_without_heavy_imports() -> None:
+    program = (
+        "import sys; from audit.cli import call; call(['--help']);"
+        "print(sorted({'torch', 'transformers', 'pandas', 'numpy', 'pydantic', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr

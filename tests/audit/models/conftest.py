@@ -116,10 +116,7 @@ class Plain:
         """(k,) logarithm of the summed probabilities of each class's forms."""
         context = [*bos, *self.ids(prompt)]
         return np.array(
-            [
-                np.logaddexp.reduce([self.log_prob(context, self.ids(form)) for form in many])
-                for many in forms
-            ]
+            [np.logaddexp.reduce([self.log_prob(context, self.ids(form)) for form in many]) for many in forms]
         )
 
 

@@ -1,4 +1,4 @@
-"""A causal model asked for log-probabilities and for text; and real SmolLM2 on both versions of transformers."""
+"""A causal model asked for log-probabilities and for text; real SmolLM2 on both versions of transformers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ PROMPT = Prompt(
 GOLDEN = Path(__file__).with_name("smollm2.json")
 
 
-def opened(source: Path | str, *, cache: Cache | None = None, ledger: Ledger | None = None, **spec: object) -> Subject:
+def opened(
+    source: Path | str, *, cache: Cache | None = None, ledger: Ledger | None = None, **spec: object
+) -> Subject:
     return open_prompted(
         ModelSpec.model_validate({"kind": "in-context", "source": str(source), "device": "cpu", **spec}),
         labels=("negative", "positive"),
@@ -97,7 +99,9 @@ def test_an_empty_context_is_the_end_token_where_there_is_no_bos(tiny: Tiny, pla
 
 def test_many_choices_of_one_question_run_the_question_once(tiny: Tiny) -> None:
     ledger = Ledger()
-    pairs = [("Premise: it rains\nHypothesis: it is wet\nAnswer:", end) for end in (" true", " false", " dull")]
+    pairs = [
+        ("Premise: it rains\nHypothesis: it is wet\nAnswer:", end) for end in (" true", " false", " dull")
+    ]
     language(tiny(), ledger=ledger).log_probs(pairs)
     usage = ledger.usage()
     assert (usage.asked, usage.scored) == (3, 3)
@@ -116,16 +120,16 @@ def test_what_was_answered_is_not_asked_again(tiny: Tiny, tmp_path: Path) -> Non
 
 def test_a_context_too_long_loses_its_beginning(tiny: Tiny, plain: Reference) -> None:
     ledger = Ledger()
-    found = language(tiny(), max_length=64, ledger=ledger).log_probs([("zq" * 100, "film")])[0]
+    found = language(tiny(), max_length=128, ledger=ledger).log_probs([("zq" * 100, "film")])[0]
     asked = plain(tiny())
-    kept = asked.ids("zq" * 100)[-(65 - len(asked.ids("film"))) :]
+    kept = asked.ids("zq" * 100)[-(129 - len(asked.ids("film"))) :]
     assert asked.log_prob(kept, asked.ids("film")) == pytest.approx(found.sum(), abs=1e-4)
     assert ledger.usage().truncated == 1
 
 
 def test_a_continuation_longer_than_the_model_is_refused(tiny: Tiny) -> None:
     with pytest.raises(ModelError, match="longer than the model can take"):
-        language(tiny(), max_length=64).log_probs([("a", "zq" * 100)])
+        language(tiny(), max_length=128).log_probs([("a", "zq" * 100)])
 
 
 # --- writing -------------------------------------------------------------------------------
@@ -146,8 +150,13 @@ def test_greedy_writing_is_that_of_transformers_one_by_one(tiny: Tiny, plain: Re
 
 def test_a_sample_depends_on_its_prompt_alone(tiny: Tiny) -> None:
     model = language(tiny())
-    alone = [model.generate([p], max_new_tokens=8, samples=2, temperature=1.0, seed=3)[0] for p in ("it", "a film is")]
-    assert alone == language(tiny()).generate(["it", "a film is"], max_new_tokens=8, samples=2, temperature=1.0, seed=3)
+    alone = [
+        model.generate([p], max_new_tokens=8, samples=2, temperature=1.0, seed=3)[0]
+        for p in ("it", "a film is")
+    ]
+    assert alone == language(tiny()).generate(
+        ["it", "a film is"], max_new_tokens=8, samples=2, temperature=1.0, seed=3
+    )
 
 
 def test_seeds_and_samples_differ(tiny: Tiny) -> None:
@@ -166,9 +175,14 @@ def test_samples_follow_the_models_distribution(tiny: Tiny, plain: Reference) ->
     drawn = language(tiny(), batch_tokens=16384).generate(
         ["it"], max_new_tokens=1, samples=n, temperature=0.7, seed=5
     )[0]
-    likeliest = int(expected.argmax())
-    share = Counter(drawn)[asked.tokenizer.decode([likeliest], skip_special_tokens=True)] / n
-    assert expected[likeliest] == pytest.approx(share, abs=4 * np.sqrt(expected[likeliest] / n))
+    # Single bytes of longer characters all decode to the replacement character, so strings are compared.
+    texts = np.array(
+        asked.tokenizer.batch_decode([[i] for i in range(len(expected))], skip_special_tokens=True)
+    )
+    shares = Counter(drawn)
+    common = [text for text, _ in shares.most_common(5)]
+    wanted = [expected[texts == text].sum() for text in common]
+    assert np.allclose(wanted, [shares[text] / n for text in common], atol=4 * np.sqrt(0.25 / n))
 
 
 def test_writing_ends_at_the_end_token(tiny: Tiny, plain: Reference, tmp_path: Path) -> None:
@@ -188,7 +202,7 @@ def test_writing_ends_at_the_end_token(tiny: Tiny, plain: Reference, tmp_path: P
 
 def test_a_prompt_too_long_to_be_continued_is_refused(tiny: Tiny) -> None:
     with pytest.raises(ModelError, match="too long to be continued"):
-        language(tiny(), max_length=64).generate(["zq" * 30], max_new_tokens=10)
+        language(tiny(), max_length=128).generate(["zq" * 60], max_new_tokens=10)
 
 
 # --- real SmolLM2 --------------------------------------------------------------------------
@@ -219,7 +233,9 @@ def test_smollm2_has_no_beginning_token_because_its_file_says_so(smollm2: Subjec
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_smollm2_answers_alike_on_both_versions_of_transformers(smollm2: Subject, golden: dict[str, Any]) -> None:
+def test_smollm2_answers_alike_on_both_versions_of_transformers(
+    smollm2: Subject, golden: dict[str, Any]
+) -> None:
     assert smollm2.classifier is not None
     scores = smollm2.classifier.score(golden["texts"])
     assert np.allclose(golden["logits"], scores.logits, atol=1e-4)
@@ -248,7 +264,8 @@ def test_smollm2_equals_one_plain_call_per_form(smollm2: Subject, golden: dict[s
     assert smollm2.classifier is not None
     found = smollm2.classifier.score(golden["texts"]).logits
     shown = "".join(
-        f"Review: {one.text}\nSentiment:{PROMPT.verbalizers[one.label or ''][0]}\n\n" for one in PROMPT.demonstrations
+        f"Review: {one.text}\nSentiment:{PROMPT.verbalizers[one.label or ''][0]}\n\n"
+        for one in PROMPT.demonstrations
     )
 
     def ids(text: str) -> list[int]:
@@ -258,7 +275,12 @@ def test_smollm2_equals_one_plain_call_per_form(smollm2: Subject, golden: dict[s
     def log_prob(text: str, form: str) -> float:
         context, end = ids(f"{shown}Review: {text}\nSentiment:"), ids(form)
         with torch.inference_mode():
-            table = causal.model(torch.tensor([context + end]), use_cache=False).logits[0].double().log_softmax(-1)
+            table = (
+                causal.model(torch.tensor([context + end]), use_cache=False)
+                .logits[0]
+                .double()
+                .log_softmax(-1)
+            )
         return float(sum(table[len(context) - 1 + i, token] for i, token in enumerate(end)))
 
     expected = [

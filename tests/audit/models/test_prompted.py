@@ -45,7 +45,13 @@ SHOWN = (
     "\n\nReview: a fine film\nSentiment: Positive"
     "\n\nReview: "
 )
-TEXTS = ["a moving film", "long", "far too long and far too dull , the film , the whole of it", "", "😀 שלום ."]
+TEXTS = [
+    "a moving film",
+    "long",
+    "far too long and far too dull , the film , the whole of it",
+    "",
+    "😀 שלום .",
+]
 
 
 def opened(
@@ -131,7 +137,9 @@ def test_a_prompt_without_demonstrations_is_asked(tiny: Tiny, plain: Reference) 
 
 
 def test_pairs_fill_both_fields(tiny: Tiny, plain: Reference) -> None:
-    prompt = changed(template="Premise: {text}\nHypothesis: {pair}\nAnswer:", demonstrations=(), instruction="")
+    prompt = changed(
+        template="Premise: {text}\nHypothesis: {pair}\nAnswer:", demonstrations=(), instruction=""
+    )
     subject = opened(tiny(), prompt, pair=True)
     assert subject.classifier is not None
     found = subject.classifier.score([("it rains", "it is wet")]).logits
@@ -164,7 +172,10 @@ def test_braces_in_a_text_stay_as_they_are(tiny: Tiny, plain: Reference) -> None
 def test_a_space_at_the_end_of_the_template_goes_with_the_label(tiny: Tiny) -> None:
     spaced = changed(
         template="Review: {text}\nSentiment: ",
-        verbalizers={"negative": ("Negative", " really bad"), "positive": ("Positive", "really good", "Neutral")},
+        verbalizers={
+            "negative": ("Negative", " really bad"),
+            "positive": ("Positive", "really good", "Neutral"),
+        },
     )
     assert np.array_equal(
         logits(opened(tiny()), ["long", "a film"]), logits(opened(tiny(), spaced), ["long", "a film"])
@@ -274,9 +285,7 @@ def test_a_long_text_is_cut_and_counted_and_the_template_stays(tiny: Tiny, plain
     assert ledger.usage().truncated == 1
     asked = plain(tiny())
     deepest = max(len(asked.ids(form)) - 1 for many in FORMS for form in many)
-    kept = max(
-        n for n in range(400) if len(asked.ids(f"{SHOWN}{long[:n]}\nSentiment:")) + deepest <= 128
-    )
+    kept = max(n for n in range(400) if len(asked.ids(f"{SHOWN}{long[:n]}\nSentiment:")) + deepest <= 128)
     expected = asked.classes(f"{SHOWN}{long[:kept]}\nSentiment:", FORMS)
     assert scores.logits is not None
     assert np.allclose(expected, scores.logits[0], atol=1e-4)
@@ -290,7 +299,7 @@ def test_a_hundred_thousand_characters_are_cut_in_time(tiny: Tiny) -> None:
 
 def test_a_prompt_that_would_lose_its_demonstrations_is_refused(tiny: Tiny) -> None:
     with pytest.raises(ModelError, match=r"leaves no room for a text.*\d+ tokens of 64.*fewer shots"):
-        opened(tiny(), max_length=64)
+        opened(tiny(), changed(demonstrations=DEMONSTRATIONS * 3), max_length=64)
 
 
 def test_more_length_than_the_model_has_is_refused(tiny: Tiny) -> None:
@@ -316,9 +325,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_a_second_run_loads_nothing_and_says_the_same(
-    tiny: Tiny, loads: list[str], tmp_path: Path
-) -> None:
+def test_a_second_run_loads_nothing_and_says_the_same(tiny: Tiny, loads: list[str], tmp_path: Path) -> None:
     first = opened(tiny(), cache=Cache(tmp_path / "c.sqlite"))
     answers = logits(first, TEXTS)
     again = opened(tiny(), cache=Cache(tmp_path / "c.sqlite"))
@@ -338,13 +345,13 @@ def test_siblings_share_the_weights(tiny: Tiny, loads: list[str]) -> None:
     assert len(loads) == 2
 
 
-def test_the_prefix_is_paid_once(tiny: Tiny) -> None:
+def test_the_prefix_is_paid_once(tiny: Tiny, plain: Reference) -> None:
     ledger = Ledger()
     subject = opened(tiny(), ledger=ledger, batch_tokens=16)
     logits(subject, ["a film", "long", "dull"])
     usage = ledger.usage()
     assert usage.scored == 3
-    assert usage.tokens_saved > 2 * 40
+    assert usage.tokens_saved == 2 * len(plain(tiny()).ids(SHOWN.rstrip()))
 
 
 def test_facts_count_tied_weights_once(tiny: Tiny, plain: Reference) -> None:
@@ -364,9 +371,12 @@ def broken(folder: Path, target: Path) -> Path:
     [
         (lambda f: (f / "model.safetensors").unlink(), "no weights"),
         (lambda f: (f / "model.safetensors").write_bytes(b"x" * 99), "cannot be loaded"),
-        (lambda f: (f / "config.json").write_text('{"architectures": ["BertForSequenceClassification"]}'), "no causal"),
+        (
+            lambda f: (f / "config.json").write_text('{"architectures": ["BertForSequenceClassification"]}'),
+            "no causal",
+        ),
         (lambda f: (f / "config.json").write_text('{"model_type": "nonsense"}'), "cannot be read"),
-        (lambda f: [p.unlink() for p in f.glob("token*")], "no tokenizer"),
+        (lambda f: [p.unlink() for p in f.glob("token*")], "tokenizer"),
     ],
 )
 def test_a_wrong_folder_is_one_line(
