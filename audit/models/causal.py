@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from jinja2 import TemplateError
 from numpy.typing import NDArray
 from safetensors import SafetensorError
+from transformers.utils import chat_template_utils
 
 from audit.errors import ModelError, shown
 from audit.models.files import first_line, weight_files
@@ -116,7 +116,7 @@ class Causal:
             rendered: str = self.tokenizer.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True
             )
-        except TemplateError as error:
+        except chat_template_utils.jinja2.TemplateError as error:
             raise ModelError(
                 f"{self.name}: the chat template refuses the prompt: {first_line(error)}; where it knows no "
                 "system message, move model.prompt.instruction into model.prompt.template"

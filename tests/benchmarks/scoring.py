@@ -71,6 +71,8 @@ def main() -> None:
         bare.append(min((run_bare(causal, prompt, texts, size) for size in (256, 512, 1024)), key=seconds))
     runs = [median(ours), median(bare), timed("one by one", lambda: run_plain(causal, prompt, texts))]
     runs += run_lm_eval(causal, prompt, texts, options.lm_eval)
+    for name, rounds in (("ours", ours), ("bare passes", bare)):
+        print(f"rounds of {name}: " + ", ".join(f"{run.seconds:.2f} s (cpu {run.cpu:.2f})" for run in rounds))
     print_table(runs, options, joined=count_joined(causal, prompt, texts))
 
 

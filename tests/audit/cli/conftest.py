@@ -144,7 +144,7 @@ def sentences(n: int = 80) -> list[tuple[str, str]]:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A folder where `audit run model.yaml` works."""
     # Each test has a judge.py of its own; a process has one.
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if not (Path(p) / "judge.py").exists()])
     monkeypatch.delitem(sys.modules, "judge", raising=False)
     (tmp_path / "judge.py").write_text(JUDGE, encoding="utf-8")
     made = Bench(folder=tmp_path)

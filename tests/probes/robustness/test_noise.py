@@ -592,7 +592,7 @@ def test_an_uncased_encoder_reads_no_case_and_trips_over_typos(shared: Path) -> 
         cache=Cache(None),
         ledger=Ledger(),
     )
-    probe = Noise(items=60, kinds=("upper_case", "spacing", "typos"), severities=(0.5,))
+    probe = Noise(items=60, kinds=("upper_case", "spacing", "typos"), typo_rate=0.3, severities=(0.5,))
     results = list(probe.run(encoder, Data(labels=LABELS, test=test), Seeds(7)))
     found = {(f.metric, f.slice): f.estimate for f in results if isinstance(f, Finding)}
     untested = {s.reason.partition(":")[0] for s in results if isinstance(s, Skip)}
