@@ -204,6 +204,7 @@ def _item(
     own = [outcome for outcome in outcomes if _belongs(outcome.probe, clause)]
     judged = [v for v in verdicts if _belongs(v.rule.probe, clause) and v.status != "NOT APPLICABLE"]
     findings = [outcome for outcome in own if isinstance(outcome, Finding)]
+    broken = [_why(outcome) for outcome in own if isinstance(outcome, Crash)]
     status: ItemStatus
     evidence: tuple[str, ...]
     if clause.only and clause.only != facts.kind:
@@ -213,10 +214,13 @@ def _item(
         status = "NOT MEASURED" if said is None else "DECLARED"
         evidence = ("nothing was declared",) if said is None else (f"declared, not measured: {_words(said)}",)
     elif judged:
-        status = min((verdict.status for verdict in judged), key=_ORDER.index)
-        evidence = tuple(_verdict_words(verdict) for verdict in judged)
+        known: list[ItemStatus] = [verdict.status for verdict in judged]
+        if broken:  # what was asked for this item and broke keeps it from being green
+            known.append("NOT MEASURED")
+        status = min(known, key=_ORDER.index)
+        evidence = (*(_verdict_words(verdict) for verdict in judged), *broken)
     elif findings:
-        status, evidence = "MEASURED", tuple(_finding_words(finding) for finding in findings[:6])
+        status, evidence = "MEASURED", (*(_finding_words(finding) for finding in findings[:6]), *broken)
     elif own and all(isinstance(o, Skip) and not o.applicable for o in own):
         status, evidence = "NOT APPLICABLE", tuple(_why(outcome) for outcome in own)
     else:

@@ -25,6 +25,7 @@ KINDS = {
     "dataclass_type": "must be a mapping (`key: value` lines)",
     "finite_number": "must be a finite number",
     "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "must not be blank",
 }
 """Type of pydantic's error → what the value must be."""
 
@@ -87,6 +88,8 @@ def _sentence(one: ErrorDetails, shape: type[object], at: str) -> str:
         said = str(context["error"])
         colon = "" if said.startswith(("must ", "names ")) else ":"
         return f"{place}{colon} {said}, got {shown(got)}"
+    if kind == "too_short":
+        return f"{place} must have at least {context['min_length']} entries, got {shown(got)}; add more"
     if kind in KINDS:
         quote = "; put it in quotes" if kind == "string_type" and isinstance(got, int | float) else ""
         if kind == "model_type" and isinstance(got, str) and "source" in _keys(shape, one["loc"]):

@@ -1,6 +1,6 @@
 """model.yaml → Config: everything a run needs to know, checked before anything is loaded.
 
-Not built yet, and refused rather than ignored: `model.endpoint`, `model.prompt.correction`, `baseline`.
+Not built yet, and refused rather than ignored: `model.endpoint`, `baseline`.
 `helpers` are read and kept; no probe of today asks for one.
 """
 
@@ -21,13 +21,12 @@ from audit.model_check import check_model
 from audit.models.spec import ModelSpec
 from audit.policy import load_rules as load_rules
 from audit.policy import waivers
-from audit.profiles import PROFILES, Profile, profile
+from audit.profiles import PROFILES, Profile
 from audit.schema import Json, Probe, Rule, Waiver
 from audit.spec import DataSpec, FileSpec, HelperSpec, TaskSpec
 
 NOT_BUILT = {
     "endpoint": "name a local folder, a hub name or a .gguf file as model.source",
-    "correction": "remove it",
     "baseline": "remove it",
 }
 """Key that the design names and nothing reads yet → what to do instead."""
@@ -81,7 +80,7 @@ def load(
     model = check_model(spec, name)
     if spec.profile not in PROFILES:
         raise unknown(name, f"profile: {shown(spec.profile)}", spec.profile, list(PROFILES), "a profile")
-    budget = profile(spec.profile)
+    budget = PROFILES[spec.profile]
     policy, rules = load_rules(spec.rules, place.parent, catalogue, name=name)
     written = spec.data.limit
     asked = dict.fromkeys(catalogue if default is None else default) if spec.probes is None else spec.probes
@@ -108,12 +107,7 @@ def _shaped(content: Json, name: str) -> FileSpec:
     if not isinstance(content, dict):
         raise ConfigError(f"{name}: must be a mapping (`key: value` lines), got {shown(content)}")
     model = content.get("model")
-    prompt = model.get("prompt") if isinstance(model, dict) else None
-    for owner, at, key in (
-        (model, "model.", "endpoint"),
-        (prompt, "model.prompt.", "correction"),
-        (content, "", "baseline"),
-    ):
+    for owner, at, key in ((model, "model.", "endpoint"), (content, "", "baseline")):
         if isinstance(owner, dict) and owner.get(key) is not None:
             raise ConfigError(
                 f"{name}: {at}{key} is not built yet, got {shown(owner[key])}; {NOT_BUILT[key]}"

@@ -40,7 +40,7 @@ def load(task: TaskSpec, data: DataSpec, *, base: Path, seeds: Seeds, limit: int
     train: tuple[Example, ...] = ()
     if data.train is not None:
         train, source = reader.read("train", data.train, "train", None)
-        sources = [_leaked(sources[0], test, train), source]
+        sources = [overlapping(sources[0], test, train, "data.train"), source]
     shifts: dict[str, tuple[Example, ...]] = {}
     for name, spec in data.shifts.items():
         shifts[name], source = reader.read(f"shifts.{name}", spec, "shift", limit)
@@ -146,11 +146,11 @@ def _refuse_one_class(labels: set[str | None], what: str, where: str) -> None:
         )
 
 
-def _leaked(source: Source, test: Sequence[Example], train: Sequence[Example]) -> Source:
-    """Return the test source with a note on texts that the model may have been taught."""
-    seen = {example.input for example in train}
+def overlapping(source: Source, test: Sequence[Example], others: Sequence[Example], where: str) -> Source:
+    """Return the test source with a note on texts that the model was taught or shown, if there are any."""
+    seen = {example.input for example in others}
     both = sum(example.input in seen for example in test)
-    note = f"texts that stand in data.train too: {both} of {len(test)}"
+    note = f"texts that stand in {where} too: {both} of {len(test)}"
     return replace(source, notes=(*source.notes, note)) if both else source
 
 

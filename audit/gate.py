@@ -3,12 +3,14 @@
 A rule with `max` is PASS when the whole interval is at most the limit, FAIL when the whole of it is above,
 else UNSURE with the n at which the same value would decide. `slice: worst` asks that every slice hold: PASS
 when each slice's interval is good (an intersection-union test, no correction), FAIL when some slice is bad
-after widening its interval for the number of slices (the first step of Holm), else UNSURE.
+after widening its interval for the number of slices (the first step of Holm), else UNSURE. A slice that was
+skipped keeps it from passing, unless it holds nothing to test (`Skip.applicable`); then it is named.
 Nothing measured is never green, and a crash is never a pass.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -17,6 +19,11 @@ from typing import Literal
 
 from audit import stats
 from audit.schema import Crash, Estimate, Finding, Outcome, Rule, Skip, Status, Verdict, Waiver
+
+RANGES = {"share": (0.0, 1.0), "points of share": (-1.0, 1.0)}
+"""Unit → what its numbers can be; a limit at the good end or beyond it can never be broken."""
+LEVEL = 0.95
+"""Of the intervals that rules are decided on; a narrower one would pass more."""
 
 Decision = Literal["PROMOTE", "BLOCK", "UNDECIDED", "INCOMPLETE"]
 """What the verdicts come to: in words for exit codes 0, 1, 3 and 4."""
@@ -64,10 +71,35 @@ def _judge_one(rule: Rule, outcomes: Sequence[Outcome]) -> Verdict:
     if not findings:
         return _unmeasured(rule, outcomes)
     verdict = _worst(rule, findings) if rule.slice == "worst" else _single(rule, findings[0].estimate)
-    crashed = any(isinstance(outcome, Crash) and outcome.probe == rule.probe for outcome in outcomes)
-    if crashed and verdict.status == "PASS":
-        return replace(verdict, status="NOT MEASURED", reason="the probe crashed before it had finished")
-    return verdict
+    if verdict.status != "PASS":
+        return verdict
+    if hollow := _hollow(rule, findings, outcomes):
+        return replace(verdict, status="NOT MEASURED", reason=hollow)
+    idle = [skip.slice for skip in _missing(rule, outcomes) if skip.slice is not None]
+    more = f"; nothing to test in {', '.join(idle)}" if idle else ""
+    return replace(verdict, reason=verdict.reason + more)
+
+
+def _hollow(rule: Rule, findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> str:
+    """Return why intervals on the good side are no pass, empty where they are one."""
+    if any(isinstance(outcome, Crash) and outcome.probe == rule.probe for outcome in outcomes):
+        return "the probe crashed before it had finished"
+    level = min(finding.estimate.level for finding in findings)
+    if level < LEVEL:
+        return f"the probe gave an interval of {level:.0%}, and a rule is decided on one of {LEVEL:.0%}"
+    unit, limit = findings[0].unit, _limit(rule)
+    least, most = RANGES.get(unit, (-math.inf, math.inf))
+    if (rule.max is not None and limit >= most) or (rule.min is not None and limit <= least):
+        return f"no {unit} lies beyond the limit {limit:g}, so it asks for nothing; 5 % is written 0.05"
+    lost = next((skip for skip in _missing(rule, outcomes) if skip.applicable), None)
+    return f"not every slice was measured: {lost.slice or 'one'}: {lost.reason}" if lost else ""
+
+
+def _missing(rule: Rule, outcomes: Sequence[Outcome]) -> list[Skip]:
+    """Return what a rule on every slice asks for and did not get."""
+    if rule.slice != "worst":
+        return []
+    return [o for o in outcomes if isinstance(o, Skip) and o.probe == rule.probe and _concerns(o, rule)]
 
 
 def _unmeasured(rule: Rule, outcomes: Sequence[Outcome]) -> Verdict:
@@ -77,7 +109,8 @@ def _unmeasured(rule: Rule, outcomes: Sequence[Outcome]) -> Verdict:
         if isinstance(outcome, Crash):
             return Verdict(rule=rule, status="NOT MEASURED", reason=f"the probe crashed: {outcome.error}")
         if isinstance(outcome, Skip) and _concerns(outcome, rule):
-            free = not outcome.applicable and not rule.required
+            # A slice that is asked for by name must be there, whatever kept it away.
+            free = not outcome.applicable and not rule.required and outcome.slice is None
             status: Status = "NOT APPLICABLE" if free else "NOT MEASURED"
             return Verdict(rule=rule, status=status, reason=outcome.reason)
     if any(outcome.probe == rule.probe for outcome in outcomes):
@@ -198,7 +231,7 @@ def _waived(verdict: Verdict, waivers: Sequence[Waiver], today: date) -> Verdict
     if verdict.status in ("PASS", "NOT APPLICABLE"):
         return verdict
     for waiver in waivers:
-        if waiver.rule != verdict.rule.id:
+        if waiver.rule not in (verdict.rule.id, verdict.rule.full_id):
             continue
         if date.fromisoformat(waiver.expires) >= today:
             return replace(verdict, waiver=waiver)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,8 @@ def read_hub(source: str, *, subset: str | None, split: str | None, base: Path, 
     datasets = _library(where)
     import httpx
 
+    # it tells of every attempt; what came of the last one is told below
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         found = datasets.load_dataset(name, subset, split=split)
     except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.errors import AuditError
-from audit.schema import Crash, Data, Item, Outcome, Probe, Skip, Subject
+from audit.schema import Crash, Data, Finding, Item, Outcome, Probe, Skip, Subject
 from audit.seeds import Seeds
 
 
@@ -50,6 +50,7 @@ def measure(
         start = time.perf_counter()
         try:
             for result in probe.run(subject, data, seeds):
+                _check(result, probe, outcomes)
                 if isinstance(result, Item):
                     keep(result)
                 else:
@@ -64,6 +65,20 @@ def measure(
         if not any(outcome.probe == probe.id for outcome in outcomes):
             outcomes.append(Skip(probe=probe.id, reason="the probe ran and found nothing to measure"))
     return Measured(outcomes=tuple(outcomes), seconds=seconds)
+
+
+def _check(result: Finding | Skip | Item, probe: Probe, outcomes: Sequence[Outcome]) -> None:
+    """Raise where a probe answers for another, or twice: a rule would be judged on the wrong number.
+
+    Raises:
+        ValueError: the result is of another probe, or a Finding of its metric and slice was given before.
+    """
+    if result.probe != probe.id:
+        raise ValueError(f"{probe.id} gave a result of {result.probe!r}")
+    if isinstance(result, Finding):
+        known = [(o.probe, o.metric, o.slice) for o in outcomes if isinstance(o, Finding)]
+        if (result.probe, result.metric, result.slice) in known:
+            raise ValueError(f"{probe.id} gave {result.metric}@{result.slice} twice")
 
 
 def lacks(probe: Probe, subject: Subject, data: Data) -> Skip | None:

@@ -44,6 +44,10 @@ def check_model(spec: FileSpec, name: str) -> ModelSpec:
     _check_templates(model.prompt, spec.task, name)
     _check_forms(model.prompt.verbalizers, spec.task.labels, name)
     _check_demonstrations(model.prompt, spec, name)
+    if model.prompt.correction is not None and not model.prompt.correction.strip():
+        raise ConfigError(
+            f"{name}: model.prompt.correction is empty; name a file of `audit mitigate`, or remove it"
+        )
     forms = {label: model.prompt.verbalizers[label] for label in spec.task.labels}
     return model.model_copy(update={"prompt": model.prompt.model_copy(update={"verbalizers": forms})})
 

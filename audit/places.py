@@ -39,7 +39,7 @@ def locate(source: str, base: Path, where: str) -> Path | None:
         where: file and key, for messages.
 
     Raises:
-        ConfigError: an unknown demo name, or a demo part that was not brought yet.
+        ConfigError: an unknown demo name, a demo part that was not brought yet, or a path that cannot be.
     """
     if source.startswith("demo:"):
         name = source.removeprefix("demo:")
@@ -50,6 +50,12 @@ def locate(source: str, base: Path, where: str) -> Path | None:
         if not place.exists():
             raise ConfigError(f"{where}: {shown(source)} is not here yet: run `audit demo` first")
         return place
-    place = Path(source).expanduser()
-    place = place if place.is_absolute() else base / place
-    return place if place.exists() else None
+    try:
+        place = base / Path(source).expanduser()  # an absolute path stays as it is
+        return place if place.exists() else None
+    except (OSError, RuntimeError) as error:
+        # a name too long, a folder that nobody may look into, ~somebody who is not here
+        said = error.strerror if isinstance(error, OSError) else "no such user"
+        raise ConfigError(
+            f"{where}: {shown(source)} cannot be looked for: {said}; name another path"
+        ) from None

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from audit import document
 from audit.complaint import complain, unknown
 from audit.errors import ConfigError, did_you_mean, shown
+from audit.places import locate
 from audit.schema import Json, Probe, Rule, Waiver
 from audit.spec import PolicySpec, WaiverSpec
 
@@ -42,8 +43,8 @@ def load_rules(
     if rules in policies():
         text = files("configs").joinpath("policies", f"{rules}.yaml").read_text("utf-8")
         return rules, _checked(document.parse(text, f"{rules}.yaml"), f"{rules}.yaml", catalogue)
-    place = base / Path(rules).expanduser()
-    if "\0" in rules or not place.exists():
+    place = locate(rules, base, f"{name}: rules")
+    if place is None:
         hint = did_you_mean(rules, list(policies())) or f"; named are {', '.join(policies())}"
         raise ConfigError(f"{name}: rules: {shown(rules)} is neither a named policy nor a file{hint}")
     return rules, _checked(document.parse(document.read(place), rules), rules, catalogue)
@@ -59,12 +60,15 @@ def waivers(specs: Sequence[WaiverSpec], rules: Sequence[Rule], name: str) -> tu
     """Return the waivers.
 
     Raises:
-        ConfigError: one waives a rule that there is not.
+        ConfigError: one waives a rule that there is not, or two rules where it could mean either.
     """
     known = [rule.id for rule in rules]
     for i, spec in enumerate(specs):
-        if spec.rule not in known:
-            raise unknown(name, f"waivers[{i}].rule: {shown(spec.rule)}", spec.rule, known, "a rule in force")
+        at = f"waivers[{i}].rule: {shown(spec.rule)}"
+        if spec.rule not in (*known, *(rule.full_id for rule in rules)):
+            raise unknown(name, at, spec.rule, known, "a rule in force")
+        if known.count(spec.rule) > 1:
+            raise ConfigError(f"{name}: {at} names two rules; say which, with `:max` or `:min` behind it")
     return tuple(Waiver(**spec.model_dump()) for spec in specs)
 
 

@@ -1,6 +1,6 @@
 """What a sample size can decide, before the run (sizes) and after it (`needed_n`, `decidable_margin`).
 
-Normal approximations, standard library only, so that `audit plan` and `audit gate` stay quick.
+Normal approximations, standard library only, so that judging stays quick.
 Read through `audit.stats`.
 """
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from audit.errors import ConfigError, did_you_mean, shown
 from audit.schema import Json
 
 
@@ -28,17 +27,3 @@ PROFILES: Mapping[str, Profile] = {
     "standard": Profile(limit=1500, probes={"robustness.noise": {"items": 500}}),
     "thorough": Profile(limit=None, probes={"robustness.noise": {"items": 2000, "repeats": 3}}),
 }
-
-
-def profile(name: str) -> Profile:
-    """Return the budget of that name.
-
-    Raises:
-        ConfigError: an unknown name.
-    """
-    if name not in PROFILES:
-        raise ConfigError(
-            f"profile: {shown(name)} is not a profile{did_you_mean(name, list(PROFILES))};"
-            f" choose one of {', '.join(PROFILES)}"
-        )
-    return PROFILES[name]

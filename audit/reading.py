@@ -52,7 +52,8 @@ class Table:
         if name in self.columns:
             return self.columns[name]
         hint = did_you_mean(name, list(self.columns)) or ";"
-        known = ", ".join(shown(one) for one in self.columns)
+        names = [shown(one) for one in self.columns]
+        known = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
         raise DataError(f"{where}: no column {shown(name)}{hint} its columns are {known}; set `{key}`")
 
 

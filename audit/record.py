@@ -13,11 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from audit.errors import DataError, shown
 from audit.schema import SCHEMA, Item, Record, Times, Usage
@@ -54,7 +56,7 @@ def loads(text: str, where: str = "record.json") -> Record:
     """
     try:
         raw: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not a record: {error}; give the folder of a finished run") from None
     found = raw.get("schema") if isinstance(raw, dict) else None
     if found != SCHEMA:
@@ -88,7 +90,11 @@ def read(folder: Path) -> Record:
         raise DataError(
             f"{folder}: no record.json; {hint if (folder / 'origin.json').exists() else 'no run'}"
         )
-    return loads(place.read_text(encoding="utf-8"), str(place))
+    try:
+        text = place.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place}: not a record: {error}; run the audit again") from None
+    return loads(text, str(place))
 
 
 def write(folder: Path, record: Record, pages: Mapping[str, str]) -> None:
@@ -114,29 +120,67 @@ def file_hash(place: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def open_folder(root: Path, name: str, config: Path, key: str, now: datetime) -> Path:
-    """Return the folder of an unfinished run with the same key, or make a new one.
+@contextmanager
+def open_folder(root: Path, name: str, config: Path, key: str, now: datetime) -> Iterator[Path]:
+    """Give the folder of an unfinished run with the same key, or a new one; to one process at a time.
 
     Raises:
         OSError: no permission, or a full disk.
     """
     root.mkdir(parents=True, exist_ok=True)
-    for folder in sorted(root.glob(f"{_plain(name)}-*"), reverse=True):
-        origin = _origin(folder)
-        if origin is not None and origin.digest == key and not (folder / "record.json").exists():
-            return folder
+    unfinished = sorted(root.glob(f"{_plain(name)}-*"), reverse=True)
+    for folder in chain(unfinished, _new_folders(root, name, config, key, now)):
+        claim = _claim(folder)
+        if claim is not None:
+            with claim:
+                # looked at now that it is ours: another run may have finished here a moment ago
+                if _continues(folder, key):
+                    yield folder
+                    return
+
+
+def _continues(folder: Path, key: str) -> bool:
+    origin = _origin(folder)
+    return origin is not None and origin.digest == key and not (folder / "record.json").exists()
+
+
+def _new_folders(root: Path, name: str, config: Path, key: str, now: datetime) -> Iterator[Path]:
+    """Make folders, one each time that one is asked for."""
     stem = f"{_plain(name)}-{now:%Y%m%dT%H%M%S}"
-    folder = root / stem
-    counter = 1
-    while folder.exists():
-        counter += 1
-        folder = root / f"{stem}-{counter}"
-    folder.mkdir()
-    origin = Origin(config=_relative(config, folder), digest=key, started=now.isoformat(timespec="seconds"))
-    put(
-        folder / "origin.json", json.dumps({f: getattr(origin, f) for f in Origin.__slots__}, indent=1) + "\n"
-    )
-    return folder
+    for counter in count(1):
+        folder = root / (stem if counter == 1 else f"{stem}-{counter}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        said = {
+            "config": _relative(config, folder),
+            "digest": key,
+            "started": now.isoformat(timespec="seconds"),
+        }
+        put(folder / "origin.json", json.dumps(said, indent=1) + "\n")
+        yield folder
+
+
+def _claim(folder: Path) -> BinaryIO | None:
+    """Open and lock the origin of a run until it is closed or the process dies; None where another has it.
+
+    Where there are no such locks (Windows, some network disks) it is up to the user to run one at a time.
+    """
+    try:
+        stream = (folder / "origin.json").open("rb")
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    try:
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        return None
+    except (ImportError, OSError):
+        return stream
+    return stream
 
 
 def origin(folder: Path) -> Origin:
@@ -212,9 +256,10 @@ def _adapter() -> TypeAdapter[Record]:
 
 def _origin(folder: Path) -> Origin | None:
     try:
-        return Origin(**json.loads((folder / "origin.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        found = Origin(**json.loads((folder / "origin.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    return found if all(isinstance(getattr(found, name), str) for name in Origin.__slots__) else None
 
 
 def _plain(name: str) -> str:

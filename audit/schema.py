@@ -31,6 +31,9 @@ ItemStatus = Literal["PASS", "FAIL", "UNSURE", "MEASURED", "DECLARED", "NOT MEAS
 Better = Literal["lower", "higher", "zero", "neither"]
 """Which way is good; `zero`: signed, nearer to zero is better; `neither`: shown for the reader only."""
 
+CorrectionKind = Literal["contextual", "domain-context", "batch", "pmi", "prototypical", "temperature"]
+"""How probabilities are mended; `audit.correction` says what each does."""
+
 Json = TypeAliasType("Json", "str | int | float | bool | list[Json] | dict[str, Json] | None")
 """What JSON can say; named, so that pydantic can follow the recursion."""
 
@@ -180,6 +183,22 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A fitted mitigation of a model's bias; `audit.correction` fits, applies, writes and reads it."""
+
+    kind: CorrectionKind
+    parameters: Mapping[str, Json]
+    """What the kind needs, classes in the order of `labels`."""
+    labels: tuple[str, ...]
+    fitted_on: str
+    """For the reader: `20 content-free inputs`."""
+    prompt: str
+    """`Facts.prompt` of what it was fitted for, and of nothing else."""
+    weights: str
+    """`Facts.weights` of what it was fitted for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One number with its direction, a few cases, and the points of its picture."""
 
@@ -198,8 +217,8 @@ class Finding:
     """One sentence a reader needs beside the number, for instance a baseline."""
     cases: tuple[Case, ...] = ()
     series: Series | None = None
-    correction: Mapping[str, Json] | None = None
-    """A fitted mitigation that `audit mitigate` can write out."""
+    correction: Correction | None = None
+    """What `audit mitigate` can write out."""
     kind: Literal["finding"] = "finding"
 
 
@@ -214,7 +233,7 @@ class Skip:
     slice: str | None = None
     """Of the metric; None for all of them."""
     applicable: bool = True
-    """False where this kind of model cannot have what the probe needs."""
+    """False where this kind of model cannot have what is needed, or where a slice has nothing to test."""
     kind: Literal["skip"] = "skip"
 
 
@@ -273,6 +292,11 @@ class Rule:
     def id(self) -> str:
         """`probe/metric`, with `@slice` where it is not `all`."""
         return f"{self.probe}/{self.metric}" + ("" if self.slice == "all" else f"@{self.slice}")
+
+    @property
+    def full_id(self) -> str:
+        """`id` with the side of the limit, `:max` or `:min`: no two rules of a policy share it."""
+        return f"{self.id}:{'max' if self.max is not None else 'min'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,7 +364,10 @@ class Facts:
     max_length: int | None = None
     """Tokens that one question may have."""
     prompt: str = ""
-    """Hash of the prompt (template, verbalizers, demonstrations), empty for a fine-tuned model."""
+    """Hash of the prompt (template, verbalizers, demonstrations) and of the correction in force; empty for a
+    fine-tuned model."""
+    correction: str = ""
+    """Kind of the correction in force, empty for none."""
     notes: tuple[str, ...] = ()
 
 
@@ -493,7 +520,10 @@ class PromptedClassifier(Classifier, Protocol):
         """The prompt in use."""
 
     def with_prompt(self, prompt: Prompt) -> PromptedClassifier:
-        """Return a sibling over the same weights."""
+        """Return a sibling over the same weights, without the correction in force, which is this prompt's.
+
+        So `with_prompt(self.prompt)` gives the raw answers.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Statistics for probes, gate and plan: the public face of `interval`, `average`, `resample`,
+"""Statistics for probes and gate: the public face of `interval`, `average`, `resample`,
 `permutation` and `power`.
 
 Intervals: `share`, `clustered_share`, `mean`, `two_way_mean`, `share_difference`, `paired_difference`.

@@ -8,7 +8,7 @@ original's answer and counts as unchanged.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,6 +70,11 @@ class Answers:
         )
 
     @property
+    def labelled_texts(self) -> list[Text]:
+        """The originals that have a label, in their order."""
+        return [text for text, known in zip(self.texts[0], self.labelled, strict=True) if known]
+
+    @property
     def unlabelled(self) -> str:
         """Why there is no accuracy, empty where some example has a label."""
         return (
@@ -112,43 +117,52 @@ def ask(classifier: Classifier, examples: Sequence[Example], edited: Mapping[str
 # --- numbers ------------------------------------------------------------------------------
 
 
-def share(hits: Bools, counted: Bools) -> Estimate:
+def share(hits: Bools, counted: Bools, texts: Sequence[Text] | None = None) -> Estimate:
     """Return the share of hits among the counted, in [0, 1]; at least one must be counted.
 
     Args:
         hits: (r, n) for r draws of the same edit.
         counted: (r, n)
+        texts: (n,) the originals, by which copies of a text are known; None where all differ.
 
-    Wilson's interval; over several draws clustered by example. A single example is one unit, and its
-    first counted draw is its value: draws of one text are no sample of texts.
+    Wilson's interval; clustered by text where a text is counted more than once, in several draws or in
+    copies. A single text is one unit, and its first counted draw is its value: draws of one text are no
+    sample of texts.
     """
-    examples, found = np.nonzero(counted)[1], hits[counted]
-    if len(hits) == 1:
+    units, found = _units(counted, texts), hits[counted]
+    if len(set(units)) == found.size:
         return stats.share(int(found.sum()), found.size)
-    if len(set(examples.tolist())) == 1:
+    if len(set(units)) == 1:
         return stats.share(int(found[0]), 1)
-    return stats.clustered_share(found, examples.tolist())
+    return stats.clustered_share(found, units)
 
 
-def drop(before: Bools, after: Bools, counted: Bools) -> Estimate:
+def drop(before: Bools, after: Bools, counted: Bools, texts: Sequence[Text] | None = None) -> Estimate:
     """Return the share right before minus the share right after, on the counted, in [-1, 1].
 
     Args:
         before: (r, n) for r draws of the same edit.
         after: (r, n)
         counted: (r, n), at least one of them.
+        texts: (n,) the originals, as in `share`.
 
-    Newcombe's paired interval; over several draws the clustered interval of the mean difference. A
-    single example counts by its first counted draw, as in `share`.
+    Newcombe's paired interval; the clustered interval of the mean difference where a text is counted more
+    than once. A single text counts by its first counted draw, as in `share`.
     """
-    examples, old, new = np.nonzero(counted)[1], before[counted], after[counted]
-    if len(before) > 1 and len(set(examples.tolist())) > 1:
-        return stats.mean(old.astype(float) - new, clusters=examples.tolist(), low=-1.0, high=1.0)
-    if len(before) > 1:
+    units, old, new = _units(counted, texts), before[counted], after[counted]
+    if len(set(units)) == 1:
         old, new = old[:1], new[:1]
+    elif len(set(units)) < len(units):
+        return stats.mean(old.astype(float) - new, clusters=units, low=-1.0, high=1.0)
     return stats.paired_difference(
         int((old & new).sum()), int((old & ~new).sum()), int((~old & new).sum()), int((~old & ~new).sum())
     )
+
+
+def _units(counted: Bools, texts: Sequence[Text] | None) -> Sequence[Hashable]:
+    """Return what each counted answer is an answer to: its text, else the number of its example."""
+    examples = np.nonzero(counted)[1].tolist()
+    return examples if texts is None else [texts[i] for i in examples]
 
 
 def drop_p(before: Bools, after: Bools, counted: Bools, rng: np.random.Generator) -> float:

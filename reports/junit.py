@@ -45,7 +45,9 @@ def render(record: Record, *, open_is_warning: bool = False) -> str:
 
 def _rule(suite: Element, record: Record, verdict: Verdict, seconds: float, *, forgiven: bool) -> None:
     rule = verdict.rule
-    name, classname = clean(rule.id), clean(rule.probe)
+    # CI systems keep the first of two cases with one name, so a floor and a ceiling need two.
+    alone = [other.rule.id for other in record.verdicts].count(rule.id) == 1
+    name, classname = clean(rule.id if alone else rule.full_id), clean(rule.probe)
     case = SubElement(suite, "testcase", classname=classname, name=name, time=f"{seconds:.3f}")
     _properties(case, verdict)
     unit = wording.unit_of(record, rule.probe, rule.metric)

@@ -46,6 +46,7 @@ _METRICS = {
     "ace_unweighted": "average calibration error of the bins (ACE)",
     "mce": "largest calibration error of any bin (MCE)",
     "rmsce_debiased": "debiased root mean square calibration error",
+    "accuracy_gain": "accuracy above that of the commonest label",
     "brier": "Brier score",
     "brier_top": "Brier score of the top label",
     "nll": "negative log-likelihood (NLL)",

@@ -16,7 +16,14 @@ FILES = [place for room in OURS for place in sorted((ROOT / room).rglob("*.py"))
 ALLOWED = {
     "probes/": ("audit.schema", "audit.stats", "audit.seeds", "audit.errors", "audit.correction", "probes"),
     "reports/": ("audit.schema", "reports"),
-    "audit/models/": ("audit.models", "audit.schema", "audit.errors", "audit.seeds", "audit.places"),
+    "audit/models/": (
+        "audit.models",
+        "audit.schema",
+        "audit.errors",
+        "audit.seeds",
+        "audit.places",
+        "audit.correction",
+    ),
     "audit/cli/": OURS,
     "audit/": ("audit",),
     "configs/": (),

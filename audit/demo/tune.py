@@ -10,8 +10,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,9 +124,12 @@ def _make(
     from safetensors import SafetensorError
     from transformers import AutoTokenizer
 
+    from audit.models.loading import quiet
+
     snippets, held_out = _chosen(train, recipe)
-    # Dropout and the new layer draw from torch's own stream: give it back as it was.
-    with _quiet(), torch.random.fork_rng(devices=[]):
+    # Quiet: transformers warns that the classification layer is new, which is the purpose. Dropout and that
+    # layer draw from torch's own stream: give it back as it was.
+    with quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(Seeds(recipe.seed).number("tune"))
         model = _load(encoder)
         tokenizer = AutoTokenizer.from_pretrained(encoder)
@@ -147,22 +150,6 @@ def _make(
         if (encoder / name).is_file():
             shutil.copyfile(encoder / name, new / name)
     return share
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No bars of transformers', and no warning that the classification layer is new, which is the purpose."""
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _load(encoder: Path) -> PreTrainedModel:

@@ -1,4 +1,4 @@
-"""Answers kept on disk: what makes resume, second runs and `compare` cheap.
+"""Answers kept on disk: what makes resuming and second runs cheap.
 
 One SQLite file, keyed by hashes, safe to share between processes and to kill at any moment: each `put_many`
 is one transaction, so after a crash all of it is there or none of it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -119,6 +119,15 @@ class Cache:
         """Keep a small fact (hash of a file, facts of a model); the last one said holds."""
         with self._named(), self._transaction():
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (kind, key, json.dumps(value)))
+
+    def learned(self, kind: str, key: str, find: Callable[[], dict[str, Json]]) -> dict[str, Json]:
+        """Return what was remembered, else what `find` gives, which is remembered then."""
+        known = self.recall(kind, key)
+        if isinstance(known, dict):
+            return known
+        found = find()
+        self.remember(kind, key, found)
+        return found
 
     def forget(self, kind: str) -> None:
         """Drop every small fact of a kind, for instance `sha256`, so that files are read again."""

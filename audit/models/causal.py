@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from transformers.utils import chat_template_utils
 
 from audit.errors import ModelError, shown
 from audit.models.files import first_line, weight_files
-from audit.models.loading import ENDLESS, find_device
+from audit.models.loading import find_device, length_limit, load_tokenizer, quiet
 from audit.models.parts import CausalParts
 from audit.models.pieces import Pieces
 from audit.models.spec import ModelSpec
@@ -138,9 +137,9 @@ def load_causal(parts: CausalParts, spec: ModelSpec) -> Causal:
         ModelError: transformers cannot read it, weights are missing, or there is no such device.
     """
     device = find_device(spec.device)
-    with _quiet():
+    with quiet():
         given = _source(parts, spec)
-        tokenizer = _tokenizer(parts, given)
+        tokenizer = load_tokenizer(parts.folder, given, name=parts.name)
         model = _model(parts, spec, given).to(device)
     bos, note = _beginning(parts, tokenizer)
     return Causal(
@@ -168,23 +167,6 @@ def _source(parts: CausalParts, spec: ModelSpec) -> dict[str, Any]:
             "language model that transformers can load"
         ) from error
     return {**given, "config": config}
-
-
-def _tokenizer(parts: CausalParts, given: dict[str, Any]) -> Any:
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(parts.folder, **given)
-    except (OSError, ValueError, ImportError, KeyError, AttributeError, TypeError) as error:
-        raise ModelError(
-            f"the tokenizer cannot be loaded: {parts.name}: {first_line(error)}; "
-            "save it beside the model with save_pretrained"
-        ) from error
-    if len(tokenizer) <= len(tokenizer.all_special_ids):
-        # transformers 5 makes one without a word where the vocabulary's file is missing.
-        raise ModelError(
-            f"the tokenizer knows no words: {parts.name}: {len(tokenizer)} entries, all of them special; "
-            "save the whole tokenizer beside the model with save_pretrained"
-        )
-    return tokenizer
 
 
 def _model(parts: CausalParts, spec: ModelSpec, given: dict[str, Any]) -> Any:
@@ -241,25 +223,4 @@ def _ends(parts: CausalParts, model: Any, tokenizer: Any) -> frozenset[int]:
 def _context(model: Any, tokenizer: Any, asked: int | None, *, name: str) -> int | None:
     config = model.config.get_text_config()
     own = [getattr(config, key, None) for key in ("max_position_embeddings", "n_positions")]
-    known = [n for n in (*own, tokenizer.model_max_length) if isinstance(n, int) and 0 < n < ENDLESS]
-    limit = min(known, default=None)
-    if asked is not None and limit is not None and asked > limit:
-        raise ModelError(
-            f"model.max_length: {asked} tokens are more than {name} can take, which is {limit}; lower it"
-        )
-    return asked or limit
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from talking while it loads; what matters of it is checked here."""
-    logging = transformers.utils.logging
-    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()
+    return length_limit((*own, tokenizer.model_max_length), asked, name=name)

@@ -42,7 +42,7 @@ class Engine(Protocol):
         """Tokenise; says which texts were cut.
 
         Raises:
-            ModelError: when a prompt would lose its demonstrations.
+            ModelError: a text that cannot be asked, because nothing of it or around it is a token.
         """
 
     def forward(self, batch: Sequence[Encoded]) -> list[Row]:

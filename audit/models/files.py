@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +16,6 @@ from audit.models.spec import ModelSpec
 from audit.places import locate
 from audit.schema import Json
 
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.bin", "*.gguf")
 TOKENIZER = (
     "tokenizer*",
     "vocab*",
@@ -68,6 +68,8 @@ def _bring(spec: ModelSpec) -> Path:
         )
     from huggingface_hub import snapshot_download
 
+    # it tells of every attempt; what came of the last one is told below
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     patterns = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
     patterns += ["*.py"] if spec.trust_remote_code else []
     try:
@@ -136,7 +138,8 @@ def hash_files(paths: Sequence[Path], cache: Cache) -> str:
 
 def _hash_file(path: Path, cache: Cache) -> str:
     state = path.stat()
-    key = f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}"
+    # A copy can keep the time of writing (cp -p, rsync, tar), never that of the change itself.
+    key = f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}|{state.st_ctime_ns}"
     known = cache.recall("sha256", key)
     if isinstance(known, str):
         return known
@@ -178,6 +181,6 @@ def read_json(path: Path) -> dict[str, Json]:
     return found
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of what a library said, cut to 200 characters."""
     return (str(error).strip().splitlines() or [""])[0][:200]

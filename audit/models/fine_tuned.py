@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from audit.errors import ModelError
 from audit.models.engine import Encoded, Row
+from audit.models.pieces import whole
 from audit.schema import Json, Text
 
 LEFT = {"xlnet"}
@@ -176,9 +177,4 @@ def _known_ids(model: transformers.PreTrainedModel) -> int | None:
 
 
 def _whole(text: Text) -> Text:
-    if isinstance(text, str):
-        return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    first, second = (_whole(part) for part in text)
-    assert isinstance(first, str)
-    assert isinstance(second, str)
-    return first, second
+    return whole(text) if isinstance(text, str) else (whole(text[0]), whole(text[1]))

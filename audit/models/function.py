@@ -15,6 +15,22 @@ from audit.models.plain import BATCH, Plain, contents, plain_subject
 from audit.models.spec import ModelSpec
 from audit.schema import Subject
 
+BROKEN = (
+    ImportError,
+    SyntaxError,
+    NameError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    OSError,
+    RuntimeError,
+    SystemExit,
+)
+"""What a module that is imported may raise: a slip of the pen, a file it reads, a script that ends."""
+
 
 def open_function(
     spec: ModelSpec, *, labels: tuple[str, ...], base: Path, cache: Cache, ledger: Ledger
@@ -53,10 +69,12 @@ def open_function(
 
 def _module_file(module: str, spec: ModelSpec) -> Path:
     try:
+        # of a module in a package this imports the package
         found = importlib.util.find_spec(module)
-    except (ImportError, ValueError) as error:
+    except BROKEN as error:
         raise ModelError(
-            f"model.source: {shown(spec.source)}: no module {shown(module)}: {first_line(error)}; "
+            f"model.source: {shown(spec.source)}: no module {shown(module)}: {type(error).__name__}: "
+            f"{first_line(error)}; "
             "put it beside model.yaml, or install it"
         ) from error
     if found is None or found.origin is None or not Path(found.origin).is_file():
@@ -70,9 +88,10 @@ def _module_file(module: str, spec: ModelSpec) -> Path:
 def _load_function(module: str, function: str, spec: ModelSpec, labels: tuple[str, ...]) -> Plain:
     try:
         ask = getattr(importlib.import_module(module), function, None)
-    except (ImportError, SyntaxError) as error:
+    except BROKEN as error:
         raise ModelError(
-            f"model.source: {shown(spec.source)}: the module cannot be imported: {first_line(error)}; mend it"
+            f"model.source: {shown(spec.source)}: the module cannot be imported: {type(error).__name__}: "
+            f"{first_line(error)}; mend it"
         ) from error
     if not callable(ask):
         raise ModelError(

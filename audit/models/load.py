@@ -11,6 +11,7 @@ from audit.models.function import open_function
 from audit.models.ledger import Ledger
 from audit.models.pipeline import open_pipeline
 from audit.models.spec import ModelSpec
+from audit.places import locate
 from audit.schema import Prompt, Subject
 
 
@@ -50,7 +51,7 @@ def open_subject(
         return open_prompted(
             spec, labels=labels, pair=pair, prompt=prompt, base=base, cache=cache, ledger=ledger
         )
-    if spec.source.endswith(".gguf"):
+    if (locate(spec.source, base, "model.source") or Path(spec.source)).suffix == ".gguf":
         raise ModelError(
             f"model.source: {shown(spec.source)} is a language model without a classification head; "
             "set model.kind: in-context and give model.prompt"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ import transformers
 from safetensors import SafetensorError, safe_open
 
 from audit.errors import ModelError, shown
-from audit.models.classifier import Parts
 from audit.models.files import first_line, read_json, weight_files
 from audit.models.fine_tuned import FineTuned
+from audit.models.parts import ClassifierParts
 from audit.models.spec import ModelSpec
 
 BATCH_TOKENS = {"cpu": 1024, "cuda": 16384}
@@ -26,15 +26,19 @@ ENDLESS = 1_000_000
 """Tokenizers say 10^30 where nobody told them a length."""
 
 
-def load(parts: Parts, spec: ModelSpec, order: tuple[int, ...]) -> FineTuned:
+def load(parts: ClassifierParts, spec: ModelSpec, order: tuple[int, ...]) -> FineTuned:
     """Load what `parts` found.
 
     Raises:
         ModelError: transformers cannot read it, the head is not in the weights, or there is no such device.
     """
     device = find_device(spec.device)
-    with _quiet():
-        tokenizer = _tokenizer(parts, spec)
+    with quiet():
+        tokenizer = load_tokenizer(
+            parts.tokenizer,
+            {"trust_remote_code": spec.trust_remote_code, "local_files_only": True},
+            name=parts.name,
+        )
         model, notes = _model(parts, spec)
     model = model.to(device)
     return FineTuned(
@@ -88,21 +92,28 @@ class _Readable:
             ) from error
 
 
-def _tokenizer(parts: Parts, spec: ModelSpec) -> Any:
-    with _Readable(parts.name):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            parts.tokenizer, trust_remote_code=spec.trust_remote_code, local_files_only=True
-        )
+def load_tokenizer(folder: Path, given: Mapping[str, Any], *, name: str) -> Any:
+    """Load a tokenizer.
+
+    Args:
+        given: what transformers is told.
+        name: the model as the config names it, for messages.
+
+    Raises:
+        ModelError: transformers cannot read it, or it knows no words.
+    """
+    with _Readable(name):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **given)
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         # transformers 5 makes one without a word where the vocabulary's file is missing.
         raise ModelError(
-            f"the tokenizer knows no words: {parts.name}: {len(tokenizer)} entries, all of them special; "
+            f"the tokenizer knows no words: {name}: {len(tokenizer)} entries, all of them special; "
             "save the whole tokenizer beside the model with save_pretrained"
         )
     return tokenizer
 
 
-def _model(parts: Parts, spec: ModelSpec) -> tuple[torch.nn.Module, tuple[str, ...]]:
+def _model(parts: ClassifierParts, spec: ModelSpec) -> tuple[torch.nn.Module, tuple[str, ...]]:
     """Load the model, on it the adapter; what neither of them brings would be random, and is refused."""
     labels: dict[str, Any] = {} if parts.adapter is None else {"num_labels": len(parts.names)}
     safe = weight_files(parts.folder, allow_pickle=spec.allow_pickle)[0].suffix == ".safetensors"
@@ -138,7 +149,9 @@ def _model(parts: Parts, spec: ModelSpec) -> tuple[torch.nn.Module, tuple[str, .
     return (model, ()) if parts.adapter is None else _with_adapter(model, parts, parts.adapter)
 
 
-def _with_adapter(model: Any, parts: Parts, adapter: Path) -> tuple[torch.nn.Module, tuple[str, ...]]:
+def _with_adapter(
+    model: Any, parts: ClassifierParts, adapter: Path
+) -> tuple[torch.nn.Module, tuple[str, ...]]:
     try:
         import peft
     except ImportError as error:
@@ -172,7 +185,7 @@ def _adapter_keys(adapter: Path) -> set[str]:
     return keys
 
 
-def _has_code(parts: Parts) -> bool:
+def _has_code(parts: ClassifierParts) -> bool:
     return "auto_map" in read_json(parts.folder / "config.json")
 
 
@@ -182,8 +195,16 @@ def _max_length(model: Any, tokenizer: Any, asked: int | None, *, name: str) -> 
     if isinstance(positions, int):
         # RoBERTa counts positions from behind its padding id, so some of them are never used.
         positions -= max((_offset(key, part) for key, part in model.named_modules()), default=0)
-    own = [n for n in (tokenizer.model_max_length, positions) if isinstance(n, int) and 0 < n < ENDLESS]
-    limit = min(own, default=None)
+    return length_limit((tokenizer.model_max_length, positions), asked, name=name)
+
+
+def length_limit(stated: Iterable[object], asked: int | None, *, name: str) -> int | None:
+    """Return `asked`, else the least of the stated lengths, None where nothing limits.
+
+    Raises:
+        ModelError: more is asked for than the model can take.
+    """
+    limit = min((n for n in stated if isinstance(n, int) and 0 < n < ENDLESS), default=None)
     if asked is not None and limit is not None and asked > limit:
         raise ModelError(
             f"model.max_length: {asked} tokens are more than {name} can take, which is {limit}; lower it"
@@ -202,7 +223,7 @@ def _offset(key: str, part: torch.nn.Module) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers from talking while it loads; what matters of it is checked here."""
     logging = transformers.utils.logging
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -67,16 +67,16 @@ class Pieces:
             return [tuple(ids) for ids in self._raw(texts)]
         lead = self._raw([self._anchor])[0]
         both = self._raw([self._anchor + text for text in texts])
-        alone = self._raw(texts)
+        parted = [ids[: len(lead)] == lead for ids in both]
+        alone = iter(self._raw([text for text, fine in zip(texts, parted, strict=True) if not fine]))
         return [
-            tuple(ids[len(lead) :] if ids[: len(lead)] == lead else bare)
-            for ids, bare in zip(both, alone, strict=True)
+            tuple(ids[len(lead) :] if fine else next(alone)) for ids, fine in zip(both, parted, strict=True)
         ]
 
     def _raw(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        made = self._tokenizer([_whole(text) for text in texts], add_special_tokens=False, verbose=False)
+        made = self._tokenizer([whole(text) for text in texts], add_special_tokens=False, verbose=False)
         ids: list[list[int]] = made["input_ids"]
         return ids
 
@@ -219,6 +219,6 @@ def fit(text: Text, room: int, count: Callable[[Text], int]) -> Text:
     return shorten(text, keep)
 
 
-def _whole(text: str) -> str:
-    """Half characters (lone surrogates, which no tokenizer takes) become U+FFFD."""
+def whole(text: str) -> str:
+    """Return `text`, half characters (lone surrogates, which no tokenizer takes) as U+FFFD."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from audit.errors import ModelError, shown
 from audit.models.cache import Cache
-from audit.models.classifier import facts_of
 from audit.models.engine import Encoded, Engine, Row
+from audit.models.facts import facts_of
 from audit.models.files import versions
-from audit.models.scoring import Ledger, Scorer
+from audit.models.ledger import Ledger
+from audit.models.scoring import Scorer
 from audit.models.spec import ModelSpec
 from audit.schema import Json, Subject, Text
 
@@ -143,10 +144,7 @@ def plain_subject(
     }
     key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
     opened = functools.cache(load)
-    known = cache.recall("classifier", key.hex())
-    if not isinstance(known, dict):
-        known = opened().facts()
-        cache.remember("classifier", key.hex(), known)
+    known = cache.learned("classifier", key.hex(), lambda: opened().facts())
 
     def engine() -> Engine:
         return opened()

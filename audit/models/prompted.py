@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from audit.errors import ConfigError, shown
 from audit.models.cache import Cache
+from audit.models.corrected import Corrected, load_correction, with_correction
 from audit.models.engine import Engine
+from audit.models.facts import facts_of
 from audit.models.language_model import CachedLanguageModel
 from audit.models.ledger import Ledger
 from audit.models.parts import CausalParts, causal_key, find_causal
@@ -111,7 +113,7 @@ def open_prompted(
     """Return the in-context model that `spec` names; loaded now only if its facts are not remembered.
 
     Raises:
-        ConfigError: no prompt, or one that does not fit the task.
+        ConfigError: no prompt, or one that does not fit the task; a correction that does not fit the prompt.
         ModelError: no such model, or a prompt that does not fit it.
     """
     if prompt is None:
@@ -131,10 +133,17 @@ def open_prompted(
     shared = Shared(
         name=parts.name, labels=labels, pair=pair, key=key, open_causal=opened, cache=cache, ledger=ledger
     )
-    prompted = Prompted(shared, prompt)
+    raw = Prompted(shared, prompt)
     language = CachedLanguageModel(key=key, open_causal=opened, cache=cache, ledger=ledger)
-    facts = _facts(spec, parts, shared, prompted.prompt)
-    return Subject(classifier=prompted, prompted=prompted, language=language, facts=facts)
+    file = None if spec.prompt is None else spec.prompt.correction
+    if file is None:
+        facts = _facts(spec, parts, shared, raw.prompt)
+        return Subject(classifier=raw, prompted=raw, language=language, facts=facts)
+    digest = prompt_hash(raw.prompt)
+    found = load_correction(base / file, labels=labels, prompt=digest, weights=parts.weights)
+    facts = with_correction(_facts(spec, parts, shared, raw.prompt), found)
+    mended = Corrected(raw, found)
+    return Subject(classifier=mended, prompted=mended, language=language, facts=facts)
 
 
 def prompt_hash(prompt: Prompt) -> str:
@@ -154,24 +163,8 @@ def _facts(spec: ModelSpec, parts: CausalParts, shared: Shared, prompt: Prompt) 
     """What the cache remembers, so that a second run shows what the first one showed and loads nothing."""
     digest = prompt_hash(prompt)
     key = hashlib.sha256(shared.key + digest.encode()).hexdigest()
-    known = shared.cache.recall("prompted", key)
-    if not isinstance(known, dict):
-        known = _learn(shared.open_causal(), prompt)
-        shared.cache.remember("prompted", key, known)
-    parameters, context, notes = known["parameters"], known["max_length"], known["notes"]
-    return Facts(
-        kind="in-context",
-        source=spec.source,
-        revision=spec.revision,
-        weights=parts.weights,
-        tokenizer=parts.tokens,
-        dtype=str(known["dtype"]),
-        device=str(known["device"]),
-        parameters=parameters if isinstance(parameters, int) else None,
-        max_length=context if isinstance(context, int) else None,
-        prompt=digest,
-        notes=tuple(str(note) for note in notes) if isinstance(notes, list) else (),
-    )
+    known = shared.cache.learned("prompted", key, lambda: _learn(shared.open_causal(), prompt))
+    return facts_of(spec, weights=parts.weights, tokens=parts.tokens, known=known, prompt=digest)
 
 
 def _learn(causal: Causal, prompt: Prompt) -> dict[str, Json]:

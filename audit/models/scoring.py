@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from audit.errors import ModelError, shown
 from audit.models.cache import Cache
 from audit.models.engine import Encoded, Engine, Row
-from audit.models.ledger import Ledger as Ledger
+from audit.models.ledger import Ledger
 from audit.schema import Scores, Text
 
 
@@ -89,6 +89,8 @@ class Scorer:
         self._cache = cache
         self._ledger = ledger
         self._seen: dict[bytes, _Seen] = {}
+        # What was tokenised and not asked yet, so that `score` after `fingerprint` does not tokenise again.
+        self._encoded: dict[bytes, Encoded] = {}
         self._answers: dict[bytes, Row] = {}
         self._prefix_paid = False
 
@@ -99,8 +101,7 @@ class Scorer:
 
     def fingerprint(self, texts: Sequence[Text]) -> list[bytes]:
         """Return a hash of the token ids of each text (16 bytes): did the change reach the model?"""
-        keys, _ = self._look(texts)
-        return [self._seen[key].fingerprint for key in keys]
+        return [self._seen[key].fingerprint for key in self._look(texts)]
 
     def score(self, texts: Sequence[Text]) -> Scores:
         """Answer each text; equal token ids get equal answers to the bit. No texts, (0, k) arrays.
@@ -110,12 +111,11 @@ class Scorer:
         Raises:
             ModelError: an answer has the wrong shape or is not finite.
         """
-        keys, encoded = self._look(texts)
-        seen = [self._seen[key] for key in keys]
+        seen = [self._seen[key] for key in self._look(texts)]
         for text, one in zip(texts, seen, strict=True):
             if one.truncated:
                 self._ledger.cut(text)
-        self._answer(texts, seen, encoded)
+        self._answer(texts, seen)
         rows = [self._answers[one.fingerprint] for one in seen]
         shape = (len(rows), len(self._labels))
         logits = np.array([row.logits for row in rows], dtype=np.float64).reshape(shape)  # (n, k)
@@ -127,24 +127,21 @@ class Scorer:
             truncated=np.array([one.truncated for one in seen], dtype=np.bool_),
         )
 
-    def _look(self, texts: Sequence[Text]) -> tuple[list[bytes], dict[bytes, Encoded]]:
-        """Make all texts seen: from this run, else the cache, else the tokenizer.
-
-        Returns the key of each text, and what was tokenised just now by fingerprint.
-        """
+    def _look(self, texts: Sequence[Text]) -> list[bytes]:
+        """Make all texts seen, by this run, else by the cache, else by the tokenizer; return their keys."""
         keys = [_digest(self._salt, b"text", *_parts(text)) for text in texts]
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._seen}
         self._seen.update((key, _seen(value)) for key, value in self._cache.get_many(list(new)).items())
         unknown = {key: text for key, text in new.items() if key not in self._seen}
-        if not unknown:
-            return keys, {}
-        encoded = dict(zip(unknown, self._engine.encode(list(unknown.values())), strict=True))
-        seen = {key: _Seen(_fingerprint(one), len(one.ids), one.truncated) for key, one in encoded.items()}
-        self._cache.put_many({key: _seen_bytes(one) for key, one in seen.items()})
-        self._seen.update(seen)
-        return keys, {seen[key].fingerprint: one for key, one in encoded.items()}
+        if unknown:
+            encoded = self._engine.encode(list(unknown.values()))
+            seen = [_Seen(_fingerprint(one), len(one.ids), one.truncated) for one in encoded]
+            self._cache.put_many({key: _seen_bytes(one) for key, one in zip(unknown, seen, strict=True)})
+            self._seen.update(zip(unknown, seen, strict=True))
+            self._encoded.update((one.fingerprint, ids) for one, ids in zip(seen, encoded, strict=True))
+        return keys
 
-    def _answer(self, texts: Sequence[Text], seen: Sequence[_Seen], encoded: dict[bytes, Encoded]) -> None:
+    def _answer(self, texts: Sequence[Text], seen: Sequence[_Seen]) -> None:
         """Make all texts answered: from this run, else the cache, else the model."""
         times = Counter(one.fingerprint for one in seen if one.fingerprint not in self._answers)
         # Sorted by hash, so that the batches do not depend on the order of the texts.
@@ -164,18 +161,15 @@ class Scorer:
         for batch in plan([lengths[f] for f in planned], batch_tokens=self._engine.batch_tokens):
             missing = [planned[i] for i in batch if planned[i] not in cached]
             if missing:
-                self._ask(missing, [text_of[f] for f in missing], encoded, times)
+                self._ask(missing, [text_of[f] for f in missing], times)
 
-    def _ask(
-        self, missing: list[bytes], texts: list[Text], encoded: dict[bytes, Encoded], times: Counter[bytes]
-    ) -> None:
+    def _ask(self, missing: list[bytes], texts: list[Text], times: Counter[bytes]) -> None:
         """Put one batch to the model and commit it."""
         # A text can be known by fingerprint alone, when an earlier run was stopped between the two.
-        forgotten = [i for i, f in enumerate(missing) if f not in encoded]
+        forgotten = {f: text for f, text in zip(missing, texts, strict=True) if f not in self._encoded}
         if forgotten:
-            again = self._engine.encode([texts[i] for i in forgotten])
-            encoded.update((missing[i], one) for i, one in zip(forgotten, again, strict=True))
-        batch = [encoded[f] for f in missing]
+            self._encoded.update(zip(forgotten, self._engine.encode(list(forgotten.values())), strict=True))
+        batch = [self._encoded.pop(f) for f in missing]
         started = time.perf_counter()
         rows = self._engine.forward(batch)
         seconds = time.perf_counter() - started

@@ -35,6 +35,7 @@ class PromptSpec(Strict):
     verbalizers: dict[str, tuple[str, ...]]
     demonstrations: DemonstrationSpec = DemonstrationSpec.model_validate({})
     correction: str | None = None
+    """A file that `audit mitigate` wrote for this prompt over this model."""
     chat: bool = False
 
 

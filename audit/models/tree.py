@@ -164,13 +164,12 @@ def shares(model: PreTrainedModel) -> bool:
         return False
     size = int(model.config.get_text_config().vocab_size)
     prefix = [i % size for i in range(11, 23)]
+    # Four branches on one stem, each read at several tokens, and a second tree beside them.
+    ids, asked = [i % size for i in (1, 31, 5, 7, 9, 13)], [i % size for i in (2, 3, 4, 17, 40)]
+    branches = tuple((place, token) for place in range(2, 6) for token in asked)
     trees = [
-        Tree(
-            (1 % size, 31 % size, 5 % size, 7 % size),
-            (-1, 0, 1, 1),
-            ((1, 2 % size), (2, 3 % size), (3, 4 % size)),
-        ),
-        Tree((17 % size, 3 % size), (-1, 0), ((1, 9 % size),)),
+        Tree(tuple(ids), (-1, 0, 1, 1, 1, 1), branches),
+        Tree((17 % size, 3 % size), (-1, 0), tuple((1, token) for token in asked)),
     ]
     plain = np.concatenate(read_plain(model, trees, prefix, batch_tokens=64))
     try:
@@ -178,7 +177,8 @@ def shares(model: PreTrainedModel) -> bool:
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError):
         # What models raise that do not know a mask of four axes or a cache of keys and values.
         return False
-    near = 1e-3 if model.dtype == torch.float32 else 0.25
+    # In bfloat16 right answers differ by a few tenths here; a lost prefix or a mixed-up branch by several.
+    near = 1e-3 if model.dtype == torch.float32 else 1.0
     return bool(np.abs(plain - shared).max() < near)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audit.schema import Case, Classifier, Example, Item, Scores, content_hash
+from audit import stats
+from audit.schema import Case, Classifier, Estimate, Example, Item, Scores, Text, content_hash
 from probes.calibration.ece import Floats, Places
 
 TINY = 1e-12
@@ -30,6 +31,21 @@ class Answers:
     def n(self) -> int:
         """Number of examples."""
         return len(self.examples)
+
+    @property
+    def distinct(self) -> int:
+        """Texts that differ. Copies of one get one answer, so they are one unit however often they stand."""
+        return len({example.input for example in self.examples})
+
+    @property
+    def weight(self) -> float:
+        """What one answer counts for, in (0, 1]: distinct texts by examples."""
+        return self.distinct / self.n
+
+    @property
+    def clusters(self) -> list[Text] | None:
+        """(n,) what each answer is an answer to, None where all differ."""
+        return [example.input for example in self.examples] if self.distinct < self.n else None
 
     @property
     def probabilities(self) -> Floats:
@@ -79,6 +95,25 @@ def items(probe: str, answers: Answers) -> Iterator[Item]:
             probabilities=tuple(answers.scores.probabilities[i].tolist()),
             outcome="right" if correct[i] else "wrong",
         )
+
+
+def share(answers: Answers, hits: Floats) -> Estimate:
+    """Return the share of (n,) hits, 0 or 1; clustered where texts stand more than once."""
+    if answers.distinct == 1:
+        return stats.share(int(hits[0]), 1)
+    if answers.clusters is not None:
+        return stats.clustered_share(hits, answers.clusters)
+    return stats.share(int(hits.sum()), answers.n)
+
+
+def gain(answers: Answers) -> Estimate:
+    """Return the accuracy minus what always giving the majority label would score, paired, in [-1, 1]."""
+    major = answers.truth == np.bincount(answers.truth).argmax()
+    right = answers.correct == 1
+    if answers.distinct > 1 and answers.clusters is not None:
+        return stats.mean(right.astype(float) - major, clusters=answers.clusters, low=-1, high=1)
+    counts = [int(both.sum()) for both in (right & major, right & ~major, ~right & major, ~right & ~major)]
+    return stats.paired_difference(*counts)
 
 
 def baseline(answers: Answers) -> str:

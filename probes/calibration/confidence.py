@@ -19,16 +19,17 @@ null hypothesis being perfect calibration.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from audit import stats
+from audit import correction, stats
 from audit.schema import (
     Data,
     Demand,
+    Estimate,
     Facts,
     Finding,
     Item,
@@ -38,8 +39,8 @@ from audit.schema import (
 )
 from audit.seeds import Seeds
 from probes.calibration import ece, pictures, selective, smooth, temperature
-from probes.calibration.answers import TINY, Answers, ask, baseline, items, surest_errors
-from probes.calibration.ece import Bins, Statistic
+from probes.calibration.answers import TINY, Answers, ask, baseline, gain, items, share, surest_errors
+from probes.calibration.ece import Bins, Floats, Places, Statistic
 from probes.calibration.found import ID, finding, true_error, widened
 from probes.calibration.inversion import Truth, invert
 
@@ -91,8 +92,10 @@ class Confidence:
         answers = ask(subject.classifier, data.test)
         yield from items(self.id, answers)
         yield from self._plain(answers, unlabelled=len(data.test) - labelled)
-        if answers.n < self.least:
-            reason = f"needs {self.least} examples, has {answers.n}: raise data.limit or bring more"
+        if answers.distinct < self.least:
+            reason = (
+                f"needs {self.least} different texts, has {answers.distinct}: raise data.limit or bring more"
+            )
             for metric in self._metrics():
                 yield Skip(probe=self.id, metric=metric, reason=reason)
             return
@@ -100,7 +103,7 @@ class Confidence:
         yield from self._extremes(answers, seeds)
         yield from self._means(answers)
         yield from self._ordered(answers, seeds)
-        yield from self._tempered(answers, seeds)
+        yield from self._tempered(answers, seeds, subject.facts)
 
     def _metrics(self) -> tuple[str, ...]:
         """Return the metrics that need `least` examples."""
@@ -119,12 +122,13 @@ class Confidence:
     def _plain(self, answers: Answers, *, unlabelled: int) -> Iterator[Finding]:
         """Accuracy, what was cut, and how much of the model's mind the label words have."""
         note = baseline(answers) + (f" {unlabelled} without a label are left out." if unlabelled else "")
-        accuracy = stats.share(int(answers.correct.sum()), answers.n)
-        yield finding("accuracy", accuracy, better="higher", note=note)
-        cut = stats.share(int(answers.scores.truncated.sum()), answers.n)
+        yield finding("accuracy", share(answers, answers.correct), better="higher", note=note)
+        note = "Accuracy minus that of always giving the majority label, on the same examples."
+        yield finding("accuracy_gain", gain(answers), unit="points of share", better="higher", note=note)
+        cut = share(answers, answers.scores.truncated.astype(np.float64))
         yield finding("truncated_rate", cut, note="Texts that were cut to the model's length.")
-        if answers.scores.mass is not None and answers.n > 1:
-            mass = stats.mean(np.clip(answers.scores.mass, 0, 1), low=0, high=1)
+        if answers.scores.mass is not None and answers.distinct > 1:
+            mass = stats.mean(np.clip(answers.scores.mass, 0, 1), clusters=answers.clusters, low=0, high=1)
             note = "Probability on all label words together; the rest goes to words that are no answer."
             yield finding("verbalizer_mass", mass, better="higher", note=note)
 
@@ -138,32 +142,29 @@ class Confidence:
             f"A perfectly calibrated model with these confidences would show {null.mean():.3f} on average and"
             f" at least {np.quantile(null, 0.95):.3f} in one sample of twenty."
         )
-        truth = self._truth(wide, ece.ece, seeds)
-        yield true_error(self._width, truth, measured, answers.n, note=expected)
+        truth = self._truth(wide, ece.ece, seeds, answers)
+        yield true_error(self._width, truth, measured, note=expected)
         fine = ece.bin_up(confidence, correct, ece.mass_edges(confidence, self.bins_mass))
-        yield true_error(self._mass, self._truth(fine, ece.ece, seeds), fine.measure(ece.ece), answers.n)
+        yield true_error(self._mass, self._truth(fine, ece.ece, seeds, answers), fine.measure(ece.ece))
         sleek = smooth.smooth_ece(confidence, correct)
         curve = smooth.curve(confidence, correct, sleek.bandwidth, rng=seeds.rng(self.id, "curve"))
         yield true_error(
             "ece_debiased",
             truth,
             truth.value,
-            answers.n,
             p=ece.consistency_p(measured, null),
             series=pictures.reliability(wide, curve),
             note=f"What is left of {self._width} ({measured:.3f}) when binning noise is taken out.",
         )
         number = seeds.number(self.id, "smooth")
         limits = smooth.true_smooth_ece(
-            confidence, correct, sleek.bandwidth, bins=self.bins_width, seed=number
+            confidence, correct, sleek.bandwidth, bins=self.bins_width, seed=number, weight=answers.weight
         )
         note = f"Bandwidth {sleek.bandwidth:.3f}, chosen by the data."
-        yield true_error("smooth_ece", limits, sleek.error, answers.n, note=note)
+        yield true_error("smooth_ece", limits, sleek.error, note=note)
         unweighted = ece.netcal_error("ACE", confidence, correct, bins=self.bins_width)
         note = "Mean over occupied bins, however few examples they hold."
-        yield true_error(
-            "ace_unweighted", self._truth(wide, ece.ace, seeds), unweighted, answers.n, note=note
-        )
+        yield true_error("ace_unweighted", self._truth(wide, ece.ace, seeds, answers), unweighted, note=note)
 
     def _extremes(self, answers: Answers, seeds: Seeds) -> Iterator[Finding | Skip]:
         """The largest error of a bin, and the mean square, to which large errors count most."""
@@ -177,7 +178,7 @@ class Confidence:
                 f"{len(kept.n)} of {len(wide.n)} occupied bins hold at least {self.mce_least} examples; the"
                 f" worst lies at confidence {kept.confidence[worst]:.3f} and holds {kept.n[worst]:.0f}."
             )
-            yield true_error("mce", self._truth(kept, ece.mce, seeds), largest, int(kept.n.sum()), note=note)
+            yield true_error("mce", self._truth(kept, ece.mce, seeds, answers), largest, note=note)
         else:
             reason = f"no bin holds {self.mce_least} examples: raise data.limit or lower mce_least"
             yield Skip(probe=self.id, metric="mce", reason=reason)
@@ -188,20 +189,20 @@ class Confidence:
         square = ece.kumar_squared(fine)
         note = f"The unbiased mean square is {square:.5f}" + ("; below 0 counts as 0." if square < 0 else ".")
         value = float(np.sqrt(max(0.0, square)))
-        yield true_error("rmsce_debiased", self._truth(fine, ece.rmsce, seeds), value, answers.n, note=note)
+        yield true_error("rmsce_debiased", self._truth(fine, ece.rmsce, seeds, answers), value, note=note)
 
     def _means(self, answers: Answers) -> Iterator[Finding]:
         """What is a mean over examples."""
         p, right, confidence = answers.probabilities, answers.right, answers.confidence
         squares = np.clip(((p - right) ** 2).sum(axis=1), 0, 2)
-        brier = stats.mean(squares, low=0, high=2)
+        brier = stats.mean(squares, clusters=answers.clusters, low=0, high=2)
         yield finding("brier", brier, unit="squared error, 0 to 2")
-        top = stats.mean((confidence - answers.correct) ** 2, low=0, high=1)
+        top = stats.mean((confidence - answers.correct) ** 2, clusters=answers.clusters, low=0, high=1)
         yield finding("brier_top", top, unit="squared error, 0 to 1")
         lost = -np.log(np.maximum((p * right).sum(axis=1), TINY)) + 0.0
-        nll = stats.mean(lost, low=0, high=float(-np.log(TINY)))
+        nll = stats.mean(lost, clusters=answers.clusters, low=0, high=float(-np.log(TINY)))
         yield finding("nll", nll, unit="nats", note=f"Probabilities are cut at {TINY:g}.")
-        over = stats.mean(confidence - answers.correct, low=-1, high=1)
+        over = stats.mean(confidence - answers.correct, clusters=answers.clusters, low=-1, high=1)
         yield finding(
             "overconfidence",
             over,
@@ -220,53 +221,49 @@ class Confidence:
             place,
             gaps,
             rng=seeds.rng(self.id, "classwise"),
+            clusters=answers.clusters,
             draws=self.draws // 4,
             low=0,
             high=1,
         )
         value = ece.classwise(place, gaps)
         note = f"Mean over {len(answers.labels)} labels; {apart.value:.3f} with the bootstrap's bias removed."
-        estimate = widened(value, apart.low, apart.high, n=answers.n, method=apart.method)
+        estimate = widened(value, apart.low, apart.high, n=apart.n, method=apart.method)
         yield finding("ece_classwise", estimate, note=note)
         rank, correct = selective.ranks(answers.confidence), answers.correct
-        kept = stats.bootstrap(
-            lambda r, c: selective.accuracy_at(r, c, self.coverage),
-            rank,
-            correct,
-            rng=seeds.rng(self.id, "selective"),
-            draws=self.draws,
-            low=0,
-            high=1,
-        )
-        note = (
-            f"Of the {self.coverage:g} of the examples with the greatest confidence; ties count their mean."
-        )
+
+        def drawn(statistic: Callable[[Places, Floats], float], name: str) -> Estimate:
+            rng, copies = seeds.rng(self.id, name), answers.clusters
+            return stats.bootstrap(
+                statistic, rank, correct, rng=rng, clusters=copies, draws=self.draws, low=0, high=1
+            )
+
+        kept = drawn(lambda r, c: selective.accuracy_at(r, c, self.coverage), "selective")
+        note = f"Of the {self.coverage:g} of the examples with the most confidence; ties count their mean."
         picture = pictures.withheld(answers.confidence, correct)
         yield finding("selective_accuracy", kept, better="higher", note=note, series=picture)
-        area = stats.bootstrap(
-            selective.area, rank, correct, rng=seeds.rng(self.id, "area"), draws=self.draws, low=0, high=1
-        )
         note = "Mean accuracy over every share of answered examples, from the most confident one to all."
-        yield finding("selective_area", area, better="higher", note=note)
+        yield finding("selective_area", drawn(selective.area, "area"), better="higher", note=note)
 
-    def _tempered(self, answers: Answers, seeds: Seeds) -> Iterator[Finding | Skip]:
+    def _tempered(self, answers: Answers, seeds: Seeds, facts: Facts) -> Iterator[Finding | Skip]:
         """Fit a temperature on some texts, and judge it on the others. Equal texts stay on one side."""
+        contents = np.array([content_hash(example.input) for example in answers.examples])
         fits = temperature.split(
-            [content_hash(example.input) for example in answers.examples],
+            contents.tolist(),
             self.temperature_split,
             key=lambda content: seeds.number(self.id, "temperature", content),
         )
-        sides = int(fits.sum()), int((~fits).sum())
+        sides = len(set(contents[fits])), len(set(contents[~fits]))
         reason = ""
         if min(sides) < self.least:
-            reason = f"needs {self.least} examples on each side of the split, has {sides[0]} and {sides[1]}"
+            reason = f"needs {self.least} texts on each side of the split, has {sides[0]} and {sides[1]}"
         elif np.ptp(answers.probabilities[fits], axis=1).max() < TINY:
             reason = "every answer is even over the labels: no temperature changes it"
         if reason:
             yield from (Skip(probe=self.id, metric=metric, reason=reason) for metric in TEMPERED)
             return
         odds = temperature.log_odds(answers.probabilities, answers.scores.logits)
-        fitted = temperature.fit(odds[fits], answers.truth[fits])
+        fitted = temperature.fit(odds[fits], answers.truth[fits], contents=contents[fits].tolist())
         note = f"Fitted on {sides[0]} examples; above 1 softens the confidence, below 1 sharpens it."
         note += " The search ended at its border." if fitted.on_edge else ""
         yield finding(
@@ -275,7 +272,12 @@ class Confidence:
             unit="temperature",
             better="neither",
             note=note,
-            correction={"kind": "temperature", "temperature": fitted.estimate.value, "fitted_on": sides[0]},
+            correction=correction.temperature(
+                fitted.estimate.value,
+                labels=answers.labels,
+                fitted_on=f"{sides[0]} labelled test examples",
+                facts=facts,
+            ),
         )
         judged = answers.correct[~fits]
         after = temperature.tempered(odds[~fits], fitted.estimate.value).max(axis=1)
@@ -286,7 +288,8 @@ class Confidence:
             bins = ece.bin_up(confidence, judged, ece.width_edges(self.bins_width))
             value = ece.netcal_error("ECE", confidence, judged, bins=self.bins_width)
             note = f"Confidence {state}, on the {len(judged)} examples that did not fit it."
-            yield true_error(metric, self._truth(bins, ece.ece, seeds), value, len(judged), note=note)
+            yield true_error(metric, self._truth(bins, ece.ece, seeds, answers), value, note=note)
 
-    def _truth(self, bins: Bins, statistic: Statistic, seeds: Seeds) -> Truth:
-        return invert(bins, statistic, seed=seeds.number(self.id, "inversion"), draws=self.draws)
+    def _truth(self, bins: Bins, statistic: Statistic, seeds: Seeds, answers: Answers) -> Truth:
+        seed = seeds.number(self.id, "inversion")
+        return invert(bins.weighed(answers.weight), statistic, seed=seed, draws=self.draws)

@@ -45,6 +45,10 @@ class Bins:
         """Return the statistic of these bins."""
         return float(statistic(self.n, self.right - self.n * self.confidence))
 
+    def weighed(self, weight: float) -> Bins:
+        """Return bins in which each example counts for `weight`: below 1 where texts are copies of others."""
+        return Bins(self.number, self.n * weight, self.confidence, self.right * weight)
+
     def keep(self, least: int) -> Bins:
         """Return the bins that hold at least so many examples."""
         kept = self.n >= least

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from audit.schema import Better, Case, Estimate, Finding, Json, Series
+from audit.schema import Better, Case, Correction, Estimate, Finding, Series
 from probes.calibration.inversion import Truth
 
 ID = "calibration.confidence"
@@ -20,7 +18,7 @@ def finding(
     note: str = "",
     cases: tuple[Case, ...] = (),
     series: Series | None = None,
-    correction: Mapping[str, Json] | None = None,
+    correction: Correction | None = None,
 ) -> Finding:
     """Return a finding over all examples, by default a share of which less is better."""
     return Finding(
@@ -41,14 +39,13 @@ def true_error(
     metric: str,
     truth: Truth,
     value: float,
-    n: int,
     *,
     p: float | None = None,
     note: str = "",
     series: Series | None = None,
 ) -> Finding:
     """Return a measured calibration error with the interval of the true one."""
-    estimate = widened(value, truth.low, truth.high, n=n, method=f"test inversion, {truth.draws} draws")
+    estimate = widened(value, truth.low, truth.high, n=truth.n, method=f"test inversion, {truth.draws} draws")
     return finding(metric, estimate, p=p, note=note, series=series)
 
 

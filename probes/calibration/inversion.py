@@ -43,6 +43,8 @@ class Truth:
     value: float
     low: float
     high: float
+    n: int
+    """Examples that each simulation draws."""
     draws: int
     """Simulations behind each end."""
 
@@ -78,7 +80,7 @@ def invert(
     for family in (broad, _Family(bins, statistic, sparse, seed, draws)):
         ends.append(family.error(family.first(lambda errors: _reach(errors, measured) >= tail)))
         ends.append(family.error(family.first(lambda errors: _pass(errors, lucky) > 1 - tail)))
-    return Truth(value, min(ends), max(ends), draws)
+    return Truth(value, min(ends), max(ends), broad.size, draws)
 
 
 def profiles(bins: Bins) -> tuple[Floats, Floats]:
@@ -108,7 +110,8 @@ class _Family:
     def __init__(self, bins: Bins, statistic: Statistic, shape: Floats, seed: int, draws: int) -> None:
         self._bins, self._statistic, self._shape, self._seed = bins, statistic, shape, seed
         rng = np.random.default_rng(seed)
-        drawn = rng.multinomial(int(bins.n.sum()), bins.n / bins.n.sum(), size=draws)
+        self.size = max(1, round(float(bins.n.sum())))
+        drawn = rng.multinomial(self.size, bins.n / bins.n.sum(), size=draws)
         self._n = drawn.astype(np.float64)  # (r, b)
         room = np.where(shape > 0, 1 - bins.confidence, bins.confidence)
         moving = np.abs(shape) > 1e-12

@@ -39,16 +39,23 @@ def smooth_ece(confidence: Floats, correct: Floats) -> Smooth:
 
 
 def true_smooth_ece(
-    confidence: Floats, correct: Floats, bandwidth: float, *, bins: int, seed: int, draws: int = 500
+    confidence: Floats,
+    correct: Floats,
+    bandwidth: float,
+    *,
+    bins: int,
+    seed: int,
+    draws: int = 500,
+    weight: float = 1.0,
 ) -> Truth:
     """Return the true smooth error by inversion, the bandwidth held where the data put it.
 
     relplot's own interval is an unseeded bootstrap, which adds the noise once more. The profiles of gaps
     are those of the bins; the examples are simulated in cells of a quarter of a bin, between which the
-    kernel smooths.
+    kernel smooths. Each example counts for `weight`, as in `Bins.weighed`.
     """
-    coarse = bin_up(confidence, correct, width_edges(bins))
-    fine = bin_up(confidence, correct, width_edges(bins * CELLS))
+    coarse = bin_up(confidence, correct, width_edges(bins)).weighed(weight)
+    fine = bin_up(confidence, correct, width_edges(bins * CELLS)).weighed(weight)
     home = np.searchsorted(coarse.number, places(fine.confidence, width_edges(bins)))
     even, sparse = profiles(coarse)
     kernel = _kernel(fine, bandwidth)  # (b, m)

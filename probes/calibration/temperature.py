@@ -54,7 +54,7 @@ def tempered(odds: Floats, temperature: float) -> Floats:
     return rows
 
 
-def fit(odds: Floats, truth: Places, *, level: float = 0.95) -> Fitted:
+def fit(odds: Floats, truth: Places, *, contents: Sequence[str] | None = None, level: float = 0.95) -> Fitted:
     """Return the temperature in [0.05, 20] with the smallest negative log-likelihood.
 
     The likelihood is convex in 1 / T, so its slope has one zero. The interval is on the log scale with the
@@ -63,6 +63,7 @@ def fit(odds: Floats, truth: Places, *, level: float = 0.95) -> Fitted:
     Args:
         odds: (n, k) logits or log-probabilities.
         truth: (n,) place of the right class.
+        contents: (n,) what was asked; equal ones are one unit. None where all differ.
 
     Raises:
         ValueError: every row is even over the classes, so that no temperature changes anything.
@@ -84,12 +85,18 @@ def fit(odds: Floats, truth: Places, *, level: float = 0.95) -> Fitted:
         inverse, on_edge = hottest, True
     else:
         inverse, on_edge = float(brentq(slope, hottest, coldest, xtol=1e-12, rtol=1e-12)), False
-    half = _half_width(odds, truth, inverse, level)
+    unit = np.arange(len(truth)) if contents is None else np.unique(contents, return_inverse=True)[1]
+    half = _half_width(odds, truth, inverse, level, unit)
     value = min(max(1 / inverse, COLDEST), HOTTEST)
     low, high = max(COLDEST, value / half), min(HOTTEST, value * half)
     method = "sandwich standard error on the log scale"
     estimate = Estimate(
-        value=value, low=min(low, value), high=max(high, value), n=len(truth), level=level, method=method
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
+        n=int(unit.max()) + 1,
+        level=level,
+        method=method,
     )
     return Fitted(estimate, on_edge)
 
@@ -103,11 +110,18 @@ def _slopes(odds: Floats, truth: Places, inverse: float) -> tuple[Floats, Floats
     return mean - right, (p * (centred - mean[:, None]) ** 2).sum(axis=1)
 
 
-def _half_width(odds: Floats, truth: Places, inverse: float, level: float) -> float:
-    """Return the factor by which the ends of the interval lie from the temperature, at least 1."""
+def _half_width(odds: Floats, truth: Places, inverse: float, level: float, unit: Places) -> float:
+    """Return the factor by which the ends of the interval lie from the temperature, at least 1.
+
+    Slopes of one unit (n,) are summed before they are squared.
+    """
     slopes, curvatures = _slopes(odds, truth, inverse)
     bread = float(curvatures.sum()) * inverse
     if bread < TINY:
         return HOTTEST / COLDEST
-    spread = NormalDist().inv_cdf(0.5 + level / 2) * float(np.sqrt((slopes**2).sum())) / bread
+    spread = (
+        NormalDist().inv_cdf(0.5 + level / 2)
+        * float(np.linalg.norm(np.bincount(unit, weights=slopes)))
+        / bread
+    )
     return float(np.exp(min(spread, np.log(HOTTEST / COLDEST))))

@@ -153,14 +153,14 @@ class Noise:
                 probe=self.id,
                 metric="changed_rate",
                 slice=kind,
-                estimate=variants.share(changed, np.ones_like(changed)),
+                estimate=variants.share(changed, np.ones_like(changed), answers.texts[0]),
                 unit="share",
                 better="neither",
                 note="texts that changed for the model; flips and drops are counted on these alone",
             )
             same = "" if changed.any() else f"{kind}: no text changed for the model, so nothing was tested"
             if why := answers.constant or same:
-                yield from self._skips(why, "flip_rate", "accuracy_drop", kind=kind)
+                yield from self._skips(why, "flip_rate", "accuracy_drop", kind=kind, idle=why == same)
                 continue
             flips.append(self._flip_rate(answers, kind, rows, seeds))
             same = f"{kind}: no text with a label changed for the model, so nothing was tested"
@@ -180,7 +180,7 @@ class Noise:
             probe=self.id,
             metric="flip_rate",
             slice=kind,
-            estimate=variants.share(answers.flipped[rows], changed),
+            estimate=variants.share(answers.flipped[rows], changed, answers.texts[0]),
             unit="share",
             better="lower",
             note=f"on the {changed.sum()} of {changed.size} texts that changed; {times} of "
@@ -196,7 +196,7 @@ class Noise:
             probe=self.id,
             metric="accuracy_drop",
             slice=kind,
-            estimate=variants.drop(before, after, counted),
+            estimate=variants.drop(before, after, counted, answers.texts[0]),
             unit="points of share",
             better="lower",
             p=variants.drop_p(before, after, counted, seeds.rng(self.id, "accuracy_drop", kind)),
@@ -231,7 +231,7 @@ class Noise:
         yield Finding(
             probe=self.id,
             metric="worst_case_accuracy",
-            estimate=variants.share(worst, np.ones_like(worst)),
+            estimate=variants.share(worst, np.ones_like(worst), answers.labelled_texts),
             unit="share",
             better="higher",
             note=f"{note}; always saying {label!r} would reach {most:.3f}",
@@ -242,7 +242,7 @@ class Noise:
         yield Finding(
             probe=self.id,
             metric="worst_case_drop",
-            estimate=variants.drop(right, worst, np.ones_like(worst)),
+            estimate=variants.drop(right, worst, np.ones_like(worst), answers.labelled_texts),
             unit="points of share",
             better="lower",
             note=f"from an accuracy of {right.mean():.3f} on the originals; {note}",
@@ -252,15 +252,15 @@ class Noise:
         rates = [0.0, *self.severities]
         rows = [[0], *(self._rows(answers, "typos", rate) for rate in self.severities)]
         why = "" if self.severities else "severities is empty, so no curve was asked for"
-        same = (
-            "" if any(answers.changed[each].any() for each in rows) else "typos changed no text for the model"
-        )
+        moved = any(answers.changed[each].any() for each in rows)
+        same = "" if moved else "typos changed no text for the model"
         if why := why or answers.unlabelled or answers.constant or same:
             yield from self._skips(why, "severity_retention")
             return
         right = [answers.right[each][:, answers.labelled] for each in rows]  # (r, n) for each rate
         try:
-            estimate = severity.retention(rates, right, seeds.rng(self.id, "severity_retention"))
+            draw = seeds.rng(self.id, "severity_retention")
+            estimate = severity.retention(rates, right, draw, answers.labelled_texts)
         except ValueError as error:
             yield from self._skips(f"there is no interval for the curve: {error}", "severity_retention")
             return
@@ -275,9 +275,9 @@ class Noise:
             series=severity.curve(rates, right),
         )
 
-    def _skips(self, reason: str, *metrics: str, kind: str | None = None) -> Iterator[Skip]:
+    def _skips(self, why: str, *metrics: str, kind: str | None = None, idle: bool = False) -> Iterator[Skip]:
         for metric in metrics:
-            yield Skip(probe=self.id, metric=metric, slice=kind, reason=reason)
+            yield Skip(probe=self.id, metric=metric, slice=kind, reason=why, applicable=not idle)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

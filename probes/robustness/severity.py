@@ -8,12 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit import stats
-from audit.schema import Estimate, Point, Series
+from audit.schema import Estimate, Point, Series, Text
 from probes import variants
 from probes.variants import Bools
 
 
-def retention(rates: Sequence[float], right: Sequence[Bools], rng: np.random.Generator) -> Estimate:
+def retention(
+    rates: Sequence[float],
+    right: Sequence[Bools],
+    rng: np.random.Generator,
+    texts: Sequence[Text] | None = None,
+) -> Estimate:
     """Return the mean accuracy over the rates by the accuracy at rate 0: 1 is no loss, higher is better.
 
     The area under the curve by the trapezoid rule, divided by the width of the rates and by the clean
@@ -23,9 +28,10 @@ def retention(rates: Sequence[float], right: Sequence[Bools], rng: np.random.Gen
     Args:
         rates: (s,) rising, the first is 0.
         right: for each rate (r, n), whether the answer is right in each of r draws of the noise.
+        texts: (n,) the originals; copies of a text are drawn together. None where all differ.
 
     Raises:
-        ValueError: the model is never right at rate 0, or there is one example.
+        ValueError: the model is never right at rate 0, or there is one text.
     """
     table = np.stack([each.mean(axis=0) for each in right], axis=1)  # (n, s)
     clean = float(table[:, 0].mean())
@@ -37,7 +43,8 @@ def retention(rates: Sequence[float], right: Sequence[Bools], rng: np.random.Gen
         area = float(np.trapezoid(accuracy, rates)) / rates[-1]
         return area / float(accuracy[0]) if accuracy[0] > 0 else float("nan")
 
-    return stats.bootstrap(statistic, table, rng=rng, low=0.0, high=1 / clean)
+    copies = None if texts is None or len(set(texts)) == len(texts) else texts
+    return stats.bootstrap(statistic, table, rng=rng, clusters=copies, low=0.0, high=1 / clean)
 
 
 def curve(rates: Sequence[float], right: Sequence[Bools]) -> Series:

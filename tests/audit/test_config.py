@@ -11,7 +11,7 @@ import pytest
 from audit.config import Config, load, load_rules
 from audit.errors import ConfigError
 from audit.policy import policies
-from audit.profiles import profile
+from audit.profiles import PROFILES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def test_numbers_as_keys_of_a_label_map_are_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "expected"),
-    [("", profile("quick").limit), ("limit: 12, ", 12), ("limit: all, ", None), ("limit: null, ", 600)],
+    [("", PROFILES["quick"].limit), ("limit: 12, ", 12), ("limit: all, ", None), ("limit: null, ", 600)],
 )
 def test_the_limit_is_the_files_or_the_profiles(tmp_path: Path, limit: str, expected: int | None) -> None:
     assert read(tmp_path, edited("data: {", f"data: {{{limit}")).limit == expected
@@ -243,7 +243,7 @@ def test_zero_shots_need_no_training_data(tmp_path: Path) -> None:
             "endpoint: {url: x}",
             "model.endpoint is not built yet, got {'url': 'x'}; name",
         ),
-        ("template:", "correction: c.json\n    template:", "model.prompt.correction is not built yet"),
+        ("template:", "correction: ' '\n    template:", "model.prompt.correction is empty; name a file"),
         ("kind: in-context", "kind: fine-tuned", "model.prompt is for in-context models"),
         ("{text}", "{sentence}", "model.prompt.template must hold {text}, got 'Review: {sentence}"),
         ("{text}", "{text} {label}", "model.prompt.template holds {label}, which nothing fills; {text} are"),

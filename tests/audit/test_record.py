@@ -16,6 +16,7 @@ from audit.errors import DataError
 from audit.schema import (
     Case,
     ChecklistItem,
+    Correction,
     Crash,
     Estimate,
     Facts,
@@ -69,7 +70,15 @@ FINDINGS = st.builds(
     p=st.none() | SHARE,
     cases=st.tuples(CASES),
     series=st.none() | SERIES,
-    correction=st.none() | st.dictionaries(TEXT, JSON, max_size=2),
+    correction=st.none()
+    | st.builds(
+        Correction,
+        parameters=st.dictionaries(TEXT, JSON, max_size=2),
+        labels=st.tuples(TEXT, TEXT),
+        fitted_on=TEXT,
+        prompt=TEXT,
+        weights=TEXT,
+    ),
 )
 OUTCOMES = st.lists(
     FINDINGS
@@ -145,32 +154,59 @@ def test_a_number_that_is_no_estimate_is_refused() -> None:
         record.loads(json.dumps(raw))
 
 
+def opened(root: Path, name: str, config: Path, key: str) -> Path:
+    """The folder that a run is given, and leaves unfinished."""
+    with record.open_folder(root, name, config, key, NOW) as folder:
+        return folder
+
+
 def test_an_unfinished_run_of_the_same_question_is_continued(tmp_path: Path) -> None:
     config = tmp_path / "model.yaml"
-    first = record.open_folder(tmp_path / "out", "m", config, "key", NOW)
+    first = opened(tmp_path / "out", "m", config, "key")
 
-    assert record.open_folder(tmp_path / "out", "m", config, "key", NOW) == first
-    assert record.open_folder(tmp_path / "out", "m", config, "other", NOW) != first
+    assert first == opened(tmp_path / "out", "m", config, "key")
+    assert first != opened(tmp_path / "out", "m", config, "other")
+
+
+def test_a_folder_at_work_is_given_to_nobody_else(tmp_path: Path) -> None:
+    config = tmp_path / "model.yaml"
+    with record.open_folder(tmp_path / "out", "m", config, "key", NOW) as first:
+        second = opened(tmp_path / "out", "m", config, "key")
+
+        assert first != second
+        assert second == opened(tmp_path / "out", "m", config, "key")
+
+
+def test_a_run_that_breaks_off_leaves_its_folder_to_the_next(tmp_path: Path) -> None:
+    config = tmp_path / "model.yaml"
+    first = opened(tmp_path / "out", "m", config, "key")
+    with (
+        pytest.raises(FileNotFoundError),
+        record.open_folder(tmp_path / "out", "m", config, "key", NOW) as second,
+    ):
+        (second / "nothing").read_bytes()
+
+    assert [first, first] == [second, opened(tmp_path / "out", "m", config, "key")]
 
 
 def test_a_finished_run_is_never_written_over(tmp_path: Path) -> None:
-    first = record.open_folder(tmp_path / "out", "m", tmp_path / "model.yaml", "key", NOW)
+    first = opened(tmp_path / "out", "m", tmp_path / "model.yaml", "key")
     with record.Answers(first / "items.jsonl"):
         pass
     record.write(first, a_record(), {"report.html": "<p>"})
 
-    assert record.open_folder(tmp_path / "out", "m", tmp_path / "model.yaml", "key", NOW) != first
+    assert first != opened(tmp_path / "out", "m", tmp_path / "model.yaml", "key")
     assert record.read(first) == a_record()
 
 
 def test_the_origin_names_the_config_from_the_run_folder(tmp_path: Path) -> None:
-    folder = record.open_folder(tmp_path / "out", "m", tmp_path / "model.yaml", "key", NOW)
+    folder = opened(tmp_path / "out", "m", tmp_path / "model.yaml", "key")
 
     assert record.origin(folder).config == "../../model.yaml"
 
 
 def test_an_unfinished_run_cannot_be_read_and_says_so(tmp_path: Path) -> None:
-    folder = record.open_folder(tmp_path, "m", tmp_path / "model.yaml", "key", NOW)
+    folder = opened(tmp_path, "m", tmp_path / "model.yaml", "key")
 
     with pytest.raises(DataError, match="run the same command again"):
         record.read(folder)
@@ -211,6 +247,6 @@ def test_a_broken_answer_names_its_line(tmp_path: Path) -> None:
 
 
 def test_a_name_of_odd_characters_makes_a_plain_folder(tmp_path: Path) -> None:
-    folder = record.open_folder(tmp_path, "../ä b/c", tmp_path / "m.yaml", "key", NOW)
+    folder = opened(tmp_path, "../ä b/c", tmp_path / "m.yaml", "key")
 
     assert folder.parent == tmp_path

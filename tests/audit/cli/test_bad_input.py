@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from audit.cli import call
 from tests.audit.cli.conftest import Bench, Lines, sentences
@@ -41,6 +43,11 @@ GOOD = sentences(40)
         ({"model__source": "python:judge:three"}, ["3", "2"]),
         ({"waivers": [{"rule": "x/y", "owner": "a", "reason": "b", "expires": "2030-01-01"}]}, ["x/y"]),
         ({"rules": [{"probe": "robustness.noise", "metric": "flip_rate"}]}, ["max", "min"]),
+        ({"rules": "~nobody-of-that-name/rules.yaml"}, ["rules", "no such user"]),
+        ({"model__source": "~nobody-of-that-name/model"}, ["model.source", "no such user"]),
+        ({"data__test": {"source": "~nobody-of-that-name/test.csv"}}, ["data.test", "no such user"]),
+        ({"data__test": {"source": f"{'x' * 300}.csv"}}, ["data.test", "too long"]),
+        ({"data__test": {"source": " "}}, ["data.test.source", "blank"]),
     ],
     ids=str,
 )
@@ -73,6 +80,38 @@ def test_wrong_data_are_one_line_and_exit_2(
     assert bench.run() == 2
     (line,) = complaint()
     assert [word for word in words if word not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("import sys\nsys.exit(0)", ["SystemExit"]),
+        ("weights = open('weights.bin')", ["weights.bin"]),
+        ("slip_of_the_pen", ["slip_of_the_pen"]),
+        ("raise ValueError('one\\ntwo')", ["ValueError: one"]),
+        ("def f(:", ["SyntaxError"]),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named_in_one_line(
+    bench: Bench, complaint: Lines, monkeypatch: pytest.MonkeyPatch, module: str, words: list[str]
+) -> None:
+    (bench.folder / "mine.py").write_text(module, encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    bench.set(model__source="python:mine:f")
+
+    assert bench.run() == 2
+    (line,) = complaint()
+    assert [] == [word for word in ("model.source", "mine", *words) if word not in line]
+
+
+def test_a_model_that_ends_the_process_is_never_green(bench: Bench, complaint: Lines) -> None:
+    text = "\nimport sys\n\ndef leaves(texts):\n    sys.exit(0)\n"
+    judge = bench.folder / "judge.py"
+    judge.write_text(judge.read_text(encoding="utf-8") + text, encoding="utf-8")
+    bench.set(model__source="python:judge:leaves")
+
+    assert bench.run() == 4
+    assert len(complaint()) == 1
 
 
 def test_an_empty_file_is_one_line_and_exit_2(bench: Bench, complaint: Lines) -> None:
@@ -200,3 +239,70 @@ def test_a_wrong_command_line_is_one_line_and_exit_2(
 
     assert call(arguments) == 2
     assert len(complaint()) == 1
+
+
+def test_no_command_shows_the_help_and_is_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call([]) == 2
+    assert "Commands:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("labels", ["a", "a,a", "a,b,a", ","])
+def test_a_config_is_not_started_with_labels_that_cannot_be(
+    labels: str, complaint: Lines, tmp_path: Path
+) -> None:
+    place = tmp_path / "model.yaml"
+    flags = ["--kind", "fine-tuned", "--source", "m", "--test", "t.csv", "--labels", labels]
+
+    assert call(["init", str(place), *flags]) == 2
+    (line,) = complaint()
+    assert "--labels" in line
+    assert not place.exists()
+
+
+def test_paths_given_to_init_are_written_as_the_config_will_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("configs", "models", "data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "data/test.csv").touch()
+    flags = ["--kind", "fine-tuned", "--source", "models", "--test", "data/test.csv", "--labels", "a,b"]
+
+    assert call(["init", "configs/model.yaml", *flags, "--train", "hub/name"]) == 0
+    written = yaml.safe_load((tmp_path / "configs/model.yaml").read_text(encoding="utf-8"))
+    assert "../models" == written["model"]["source"]
+    assert ["../data/test.csv", "hub/name"] == [written["data"][key]["source"] for key in ("test", "train")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b'{"schema": 1, "name": "tr',
+        b"[]",
+        b'{"schema": 99}',
+        b"\xff\xfe\x00",
+        b'{"schema": 1, "x": ' + b"[" * 100_000,
+    ],
+    ids=["empty", "cut", "a list", "another schema", "bytes", "deep"],
+)
+def test_a_broken_record_is_one_line_and_exit_2_and_differs_from_its_seal(
+    content: bytes, complaint: Lines, tmp_path: Path
+) -> None:
+    (tmp_path / "record.json").write_bytes(content)
+    (tmp_path / "seal.json").write_text('{"record.json": "another"}', encoding="utf-8")
+
+    assert call(["report", str(tmp_path)]) == 2
+    assert call(["gate", str(tmp_path), "--policy", "default"]) == 2
+    assert len(complaint()) == 2
+    assert call(["verify", str(tmp_path)]) == 5
+    assert [] == complaint()
+
+
+@pytest.mark.parametrize("seal", ["", "[1]", "[" * 100_000])
+def test_a_broken_seal_is_one_line_and_exit_2(seal: str, complaint: Lines, tmp_path: Path) -> None:
+    (tmp_path / "seal.json").write_text(seal, encoding="utf-8")
+
+    assert call(["verify", str(tmp_path)]) == 2
+    (line,) = complaint()
+    assert "seal.json" in line

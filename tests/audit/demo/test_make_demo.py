@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from audit.demo import make_demo
+from audit.demo import Demo, make_demo
 from audit.demo.learn import Recipe
 from audit.demo.parts import Part
 from audit.demo.prepare import DOMAINS
@@ -45,10 +47,14 @@ def parts(packages: Any, encoder: Path) -> tuple[Part, ...]:
     )
 
 
-def test_every_demo_name_is_there_afterwards(
-    packages: Any, parts: tuple[Part, ...], tmp_path: Path, steps: list[str]
-) -> None:
-    demo = make_demo(
+Make = Callable[..., Demo]
+
+
+@pytest.fixture
+def make(packages: Any, parts: tuple[Part, ...], tmp_path: Path, steps: list[str]) -> Make:
+    """Returns a function that makes the demonstration of these packages, or of other parts of them."""
+    return partial(
+        make_demo,
         tmp_path / "demo",
         on_step=steps.append,
         on_progress=quiet,
@@ -56,6 +62,10 @@ def test_every_demo_name_is_there_afterwards(
         parts=parts,
         recipe=RECIPE,
     )
+
+
+def test_every_demo_name_is_there_afterwards(make: Make) -> None:
+    demo = make()
     assert [] == [name for name in DEMO if not demo.path(name).exists()]
     assert (50, 50, 50) == (
         demo.counts["movies"].positive,
@@ -65,43 +75,16 @@ def test_every_demo_name_is_there_afterwards(
     assert demo.path("minilm-movies") == demo.tuned.model
 
 
-def test_a_second_call_makes_nothing_again(
-    packages: Any, parts: tuple[Part, ...], tmp_path: Path, steps: list[str]
-) -> None:
-    def make() -> bool:
-        demo = make_demo(
-            tmp_path / "demo",
-            on_step=steps.append,
-            on_progress=quiet,
-            packages=packages.folder,
-            parts=parts,
-            recipe=RECIPE,
-        )
-        return demo.tuned.reused
-
-    assert [False, True] == [make(), make()]
+def test_a_second_call_makes_nothing_again(make: Make) -> None:
+    assert [False, True] == [make().tuned.reused, make().tuned.reused]
 
 
 def test_a_failure_keeps_what_was_brought_and_the_next_call_ends_it(
-    packages: Any, parts: tuple[Part, ...], tmp_path: Path, steps: list[str]
+    make: Make, parts: tuple[Part, ...], steps: list[str]
 ) -> None:
     lost = dataclasses.replace(parts[2], archive="lost-1.0-py3-none-any.whl")
     with pytest.raises(DataError, match="lost"):
-        make_demo(
-            tmp_path / "demo",
-            on_step=steps.append,
-            on_progress=quiet,
-            packages=packages.folder,
-            parts=(*parts[:2], lost),
-            recipe=RECIPE,
-        )
+        make(parts=(*parts[:2], lost))
     steps.clear()
-    make_demo(
-        tmp_path / "demo",
-        on_step=steps.append,
-        on_progress=quiet,
-        packages=packages.folder,
-        parts=parts,
-        recipe=RECIPE,
-    )
+    make()
     assert ["texts 1.0: already here", "encoder 1.0: already here"] == steps[:2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from audit.models.cache import Cache
 from audit.models.ledger import Ledger
 from audit.models.prompted import open_prompted
 from audit.models.spec import ModelSpec
-from audit.schema import Example, Prompt, Subject
+from audit.schema import Example, Prompt, Subject, Text
 
 if TYPE_CHECKING:
     from tests.audit.models.conftest import Plain
@@ -69,7 +69,7 @@ def opened(
     )
 
 
-def logits(subject: Subject, texts: list[str]) -> np.ndarray:
+def logits(subject: Subject, texts: Sequence[Text]) -> np.ndarray:
     assert subject.classifier is not None
     found = subject.classifier.score(texts).logits
     assert found is not None

@@ -24,12 +24,9 @@ from tests.audit.models.asked import (
 
 def test_braces_in_a_text_stay_as_they_are(tiny: Tiny, plain: Reference) -> None:
     prompt = changed(template="{text} / {pair} ? {x}:", demonstrations=(), instruction="")
-    subject = opened(tiny(), prompt, pair=True)
-    assert subject.classifier is not None
-    found = subject.classifier.score([("{pair} {text}", "{text}")]).logits
     expected = plain(tiny()).classes("{pair} {text} / {text} ? {x}:", FORMS)
-    assert found is not None
-    assert np.allclose(expected, found[0], atol=1e-4)
+    found = logits(opened(tiny(), prompt, pair=True), [("{pair} {text}", "{text}")])
+    assert np.allclose(expected, found, atol=1e-4)
 
 
 def test_a_space_at_the_end_of_the_template_goes_with_the_label(tiny: Tiny) -> None:

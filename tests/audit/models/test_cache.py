@@ -77,6 +77,13 @@ def test_facts_are_remembered_by_kind_and_name(tmp_path: Path) -> None:
     assert again.recall("hash", "b") is None
 
 
+def test_what_was_learned_is_found_out_once() -> None:
+    cache, found = Cache(None), [{"parameters": 3}, {"parameters": 4}]
+    assert {"parameters": 3} == cache.learned("model", "a", lambda: dict(found.pop(0)))
+    assert {"parameters": 3} == cache.learned("model", "a", lambda: dict(found.pop(0)))
+    assert {"parameters": 4} == cache.learned("model", "b", lambda: dict(found.pop(0)))
+
+
 def test_file_that_is_no_database_is_named_with_its_cure(tmp_path: Path) -> None:
     (tmp_path / "c").write_bytes(b"label,text\n" * 1000)
     with pytest.raises(ConfigError, match=r"score cache .*/c: .*not a database.*delete it or .*--cache"):

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from audit.errors import ModelError
 from audit.models.cache import Cache
 from audit.models.classifier import open_classifier
-from audit.models.scoring import Ledger
+from audit.models.ledger import Ledger
 from audit.models.spec import ModelSpec
 from audit.schema import Scores, Subject, Text
 
@@ -336,7 +336,7 @@ import sys
 from pathlib import Path
 from audit.models.cache import Cache
 from audit.models.load import open_subject
-from audit.models.scoring import Ledger
+from audit.models.ledger import Ledger
 from audit.models.spec import ModelSpec
 
 subject = open_subject(

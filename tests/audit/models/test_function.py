@@ -11,7 +11,7 @@ import pytest
 from audit.errors import ModelError
 from audit.models.cache import Cache
 from audit.models.function import open_function
-from audit.models.scoring import Ledger
+from audit.models.ledger import Ledger
 from audit.models.spec import ModelSpec
 from audit.schema import Subject, Text
 

@@ -6,8 +6,8 @@ import pytest
 
 from audit.errors import ModelError
 from audit.models.cache import Cache
+from audit.models.ledger import Ledger
 from audit.models.load import open_subject
-from audit.models.scoring import Ledger
 from audit.models.spec import ModelSpec
 from audit.schema import Subject
 

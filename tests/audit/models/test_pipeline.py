@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 
 from audit.errors import ModelError
 from audit.models.cache import Cache
+from audit.models.ledger import Ledger
 from audit.models.pipeline import open_pipeline
-from audit.models.scoring import Ledger
 from audit.models.spec import ModelSpec
 from audit.schema import Subject
 

@@ -81,12 +81,9 @@ def test_pairs_fill_both_fields(tiny: Tiny, plain: Reference) -> None:
     prompt = changed(
         template="Premise: {text}\nHypothesis: {pair}\nAnswer:", demonstrations=(), instruction=""
     )
-    subject = opened(tiny(), prompt, pair=True)
-    assert subject.classifier is not None
-    found = subject.classifier.score([("it rains", "it is wet")]).logits
     expected = plain(tiny()).classes("Premise: it rains\nHypothesis: it is wet\nAnswer:", FORMS)
-    assert found is not None
-    assert np.allclose(expected, found[0], atol=1e-4)
+    found = logits(opened(tiny(), prompt, pair=True), [("it rains", "it is wet")])
+    assert np.allclose(expected, found, atol=1e-4)
 
 
 def test_the_beginning_token_stands_where_the_config_asks_for_it(tiny: Tiny, plain: Reference) -> None:
@@ -167,6 +164,7 @@ def broken(folder: Path, target: Path) -> Path:
         ),
         (lambda f: (f / "config.json").write_text('{"model_type": "nonsense"}'), "cannot be read"),
         (lambda f: [p.unlink() for p in f.glob("token*")], "tokenizer"),
+        (lambda f: (f / "tokenizer.json").write_text('{"model": 1}'), "tokenizer cannot be loaded"),
     ],
 )
 def test_a_wrong_folder_is_one_line(

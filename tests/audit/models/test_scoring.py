@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from audit.errors import ModelError
 from audit.models.cache import Cache
 from audit.models.engine import Encoded, Row
-from audit.models.scoring import Ledger, Scorer, plan, softmax
+from audit.models.ledger import Ledger
+from audit.models.scoring import Scorer, plan, softmax
 from audit.schema import Classifier, Text
 
 TEXTS = [f"text {'x' * (i % 7)} {i}" for i in range(40)]
@@ -207,6 +208,14 @@ def test_fingerprints_ask_nothing_and_are_remembered(tmp_path: Path) -> None:
     first = scorer(toy, cache).fingerprint(TEXTS)
     assert [] == toy.forwards
     assert first == cached_only(cache).fingerprint(TEXTS)
+
+
+def test_text_fingerprinted_in_this_run_is_not_tokenised_again() -> None:
+    toy = Toy()
+    one = scorer(toy)
+    one.fingerprint(TEXTS)
+    one.score(TEXTS)
+    assert len(TEXTS) == toy.encoded
 
 
 def test_text_known_by_fingerprint_alone_can_be_scored() -> None:

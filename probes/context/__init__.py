@@ -1,0 +1,1 @@
+"""How much of the answer is the prompt's, not the text's?"""
