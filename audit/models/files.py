@@ -139,7 +139,9 @@ def hash_files(paths: Sequence[Path], cache: Cache) -> str:
 def _hash_file(path: Path, cache: Cache) -> str:
     state = path.stat()
     # A copy can keep the time of writing (cp -p, rsync, tar), never that of the change itself.
-    key = f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}|{state.st_ctime_ns}"
+    # A path can hold bytes that are no text, which SQLite would refuse.
+    place = str(path.resolve()).encode("utf-8", "backslashreplace").decode()
+    key = f"{place}|{state.st_size}|{state.st_mtime_ns}|{state.st_ctime_ns}"
     known = cache.recall("sha256", key)
     if isinstance(known, str):
         return known

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
 import sqlite3
 import struct
 import subprocess
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from audit.errors import ConfigError
 from audit.models.cache import Cache
+from audit.models.files import hash_files
 
 rows = st.dictionaries(st.binary(min_size=1, max_size=32), st.binary(max_size=64), max_size=30)
 
@@ -144,6 +147,7 @@ FILL = """
 import sys
 from pathlib import Path
 from audit.models.cache import Cache
+from audit.models.files import hash_files
 
 first, path = int(sys.argv[1]), Path(sys.argv[2])
 cache = Cache(path)
@@ -157,3 +161,11 @@ def test_processes_share_one_file(tmp_path: Path) -> None:
     workers = [subprocess.Popen([sys.executable, "-c", FILL, first, path]) for first in ("0", "250", "500")]
     assert [0, 0, 0] == [worker.wait(60) for worker in workers]
     assert 1000 == len(Cache(tmp_path / "c").get_many([i.to_bytes(4, "big") for i in range(1000)]))
+
+
+def test_a_file_whose_path_is_no_text_is_hashed(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    (folder / "x").write_bytes(b"abc")
+
+    assert hashlib.sha256(b"abc").hexdigest() == hash_files([folder / "x"], Cache(None))
