@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,18 +56,22 @@ def read_hub(source: str, *, subset: str | None, split: str | None, base: Path, 
     if not HUB_NAME.fullmatch(name):
         raise DataError(f"{where}: {shown(source)} is neither a file that exists nor a name on the hub")
     datasets = _library(where)
-    import httpx
-
     # it tells of every attempt; what came of the last one is told below
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         found = datasets.load_dataset(name, subset, split=split)
-    except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
+    except (OSError, ValueError, RuntimeError, *_transport_errors()) as error:
         raise DataError(
             f"{where}: no such file, and the hub did not give a data set of that name: {_line(error)};"
             " check the name, `subset`, `split` and the network"
         ) from None
     return _table(found, split, where)
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of whichever HTTP library the hub's client brought; it has changed it twice."""
+    brought = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
+    return tuple(library.HTTPError for library in brought)
 
 
 def _library(where: str) -> Any:  # the library is untyped
