@@ -60,7 +60,7 @@ def read_hub(source: str, *, subset: str | None, split: str | None, base: Path, 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         found = datasets.load_dataset(name, subset, split=split)
-    except (OSError, ValueError, RuntimeError, *_transport_errors()) as error:
+    except _transport_errors() as error:
         raise DataError(
             f"{where}: no such file, and the hub did not give a data set of that name: {_line(error)};"
             " check the name, `subset`, `split` and the network"
@@ -69,9 +69,9 @@ def read_hub(source: str, *, subset: str | None, split: str | None, base: Path, 
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of whichever HTTP library the hub's client brought; it has changed it twice."""
+    """Return what loading can raise, with the errors of whichever HTTP library the hub's client brought."""
     brought = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
-    return tuple(library.HTTPError for library in brought)
+    return (OSError, ValueError, RuntimeError, *(library.HTTPError for library in brought))
 
 
 def _library(where: str) -> Any:  # the library is untyped
