@@ -97,7 +97,7 @@ CLAUSES: tuple[Clause, ...] = (
         question="Does it answer with the label it has seen most?",
         probes=("context.majority_label",),
         only="in-context",
-        action="Balance the demonstrations; measure before and after contextual calibration.",
+        action="Balance the demonstrations; see context.mitigation for what mends it, and audit again.",
     ),
     Clause(
         id="8.2d",

@@ -22,8 +22,50 @@ class Profile:
     """Probe → parameters that replace the probe's defaults; the config's own win over them."""
 
 
+def _contexts(
+    *, sets: int, orders: int, items: int, **more: Mapping[str, Json]
+) -> dict[str, Mapping[str, Json]]:
+    """Return one budget for the probes that ask under the same contexts, so that they share their answers."""
+    shared: Mapping[str, Json] = {"sets": sets, "orders": orders, "items": items}
+    names = ("position", "sensitivity", "mitigation")
+    return {f"context.{name}": {**shared, **more.get(name, {})} for name in names}
+
+
 PROFILES: Mapping[str, Profile] = {
-    "quick": Profile(limit=600, probes={"robustness.noise": {"items": 200, "severities": []}}),
-    "standard": Profile(limit=1500, probes={"robustness.noise": {"items": 500}}),
-    "thorough": Profile(limit=None, probes={"robustness.noise": {"items": 2000, "repeats": 3}}),
+    "quick": Profile(
+        limit=600,
+        probes={
+            "robustness.noise": {"items": 200, "severities": []},
+            **_contexts(
+                sets=5,
+                orders=4,
+                items=30,
+                position={"own_orders": 12},
+                mitigation={"own_items": 100, "own_fit_items": 50, "fit_items": 10, "domain_strings": 10},
+            ),
+            "context.majority_label": {"orders": 4, "items": 20},
+            "context.common_token": {"items": 60},
+            "context.evidence_position": {"trials": 20},
+            "context.options": {"items": 30},
+        },
+    ),
+    "standard": Profile(
+        limit=1500,
+        probes={
+            "robustness.noise": {"items": 500},
+            **_contexts(sets=5, orders=8, items=60),
+            "context.evidence_position": {"trials": 150},
+        },
+    ),
+    "thorough": Profile(
+        limit=None,
+        probes={
+            "robustness.noise": {"items": 2000, "repeats": 3},
+            **_contexts(sets=10, orders=12, items=100),
+            "context.majority_label": {"sets": 10, "items": 100},
+            "context.common_token": {"items": 400},
+            "context.evidence_position": {"trials": 400},
+            "context.options": {"items": 200},
+        },
+    ),
 }

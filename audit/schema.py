@@ -510,6 +510,8 @@ class Prompt:
     separator: str = "\n\n"
     chat: bool = False
     """True: the prompt goes through the model's chat template."""
+    alternatives: tuple[str, ...] = ()
+    """Other templates of the user's, which nobody asks unless a probe puts one in the place of `template`."""
 
 
 class PromptedClassifier(Classifier, Protocol):
@@ -523,6 +525,12 @@ class PromptedClassifier(Classifier, Protocol):
         """Return a sibling over the same weights, without the correction in force, which is this prompt's.
 
         So `with_prompt(self.prompt)` gives the raw answers.
+        """
+
+    def score_prompts(self, prompts: Sequence[Prompt], texts: Sequence[Text]) -> list[Scores]:
+        """Answer each text under each prompt, raw; what prompts begin with in common is computed once.
+
+        Equal to `with_prompt(prompt).score(texts)` for each prompt, but for rounding.
         """
 
 

@@ -71,6 +71,7 @@ _PROMPT = """\
   prompt:
     instruction: ""  # stands before everything, once
     template: "Text: {{text}}\\nLabel:"  # must end where the label begins, without a space
+    # alternatives: ["{{text}} It is"]  # other templates that you might use: how far do they move accuracy?
     separator: "\\n\\n"  # between demonstrations
     verbalizers:  # label: its spellings as the model would write them, space first; the first one is shown
 {forms}
@@ -98,6 +99,7 @@ data:
   test: {{source: {test}}}  # csv, tsv, jsonl, parquet (each also .gz), a saved `datasets` folder, a hub name
 {train}\
   # shifts: {{other_domain: {{source: other.jsonl}}}}  # does it hold elsewhere?
+  # sets: {{options: {{source: questions.jsonl, text: question}}}}  # multiple choice, for context.options
   # groups: [gender]  # columns that say of whom a text speaks
   # limit: 500  # examples drawn from the test set (or `all`); left out, the profile decides
   seed: 7  # of the draw and of every random choice

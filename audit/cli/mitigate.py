@@ -9,7 +9,10 @@ from audit import correction, record
 from audit.errors import ConfigError, DataError, did_you_mean, shown
 from audit.schema import Correction, Finding, Record
 
-FIT = "run calibration.confidence, which fits a temperature where there are labelled examples enough"
+FIT = (
+    "run context.mitigation, which fits one of each kind for the prompt, or calibration.confidence, which "
+    "fits a temperature where there are labelled examples enough"
+)
 """Which probes fit one, for messages."""
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from audit.errors import ModelError, shown
 from audit.models.causal import Causal
 from audit.models.engine import Encoded, Row
-from audit.models.pieces import fill, fit, lay_out
+from audit.models.pieces import Layout, Pieces, fill, fit, lay_out
 from audit.models.tree import Tree
+from audit.models.trie import Segments
 from audit.schema import Prompt, Text
 
 LEAST = 16
@@ -38,14 +39,14 @@ class Asking:
         self._causal = causal
         self._layout = layout
         pieces = causal.pieces
-        first = pieces.start(layout.shared[0]) if layout.shared else pieces.empty
-        rest = pieces.follow(layout.shared[1:])
-        prefix = (*first, *(token for ids in rest for token in ids))
-        self._starts = not layout.shared
+        segments = _segments(layout, pieces)
+        prefix = tuple(token for segment in segments for token in segment)
+        self._starts = not layout.segments
         tail = self._follow([fill(layout.section, ("", "")) + layout.tail])[0]
         # A text without a token needs one to be asked after, and so does a model that shares nothing.
         cut = len(prefix) if causal.shares and tail else len(prefix) - 1 if causal.shares else 0
-        self._prefix, self._carried = prefix[: max(0, cut)], prefix[max(0, cut) :]
+        self.beginning, self._carried = _cut(segments, max(0, cut))
+        self._prefix = prefix[: max(0, cut)]
         self.prefix_tokens = len(self._prefix)
         self._branches = branch(form_ids(layout.forms, pieces.follow, name=causal.name))
         self.notes = (*causal.notes, *self._merging())
@@ -72,8 +73,19 @@ class Asking:
 
     def forward(self, batch: Sequence[Encoded]) -> list[Row]:
         """Ask once; k log-probabilities in the order of the labels, before normalising."""
-        trees = [self._branches.after(one.ids) for one in batch]
-        return [self._branches.row(read) for read in self._causal.read(trees, self._prefix)]
+        return self.rows(self._causal.read(self.trees(batch), self._prefix))
+
+    def trees(self, batch: Sequence[Encoded], behind: tuple[int, ...] = ()) -> list[Tree]:
+        """Return each text with the verbalizers after it, on a beginning in a pool."""
+        return [self._branches.after(one.ids, behind) for one in batch]
+
+    def rows(self, reads: Sequence[NDArray[np.float64]]) -> list[Row]:
+        """Return the answers that the trees' log-probabilities make."""
+        return [self._branches.row(read) for read in reads]
+
+    def longest(self, text: int) -> int:
+        """Return the tokens of a whole sequence whose text has so many."""
+        return len(self._prefix) + text + self._branches.depth
 
     def _items(self, texts: Sequence[Text]) -> list[tuple[int, ...]]:
         """What each text adds to the shared prefix."""
@@ -130,7 +142,7 @@ class Branches:
     depth: int
     """Tokens of the longest form that go through the model."""
 
-    def after(self, ids: tuple[int, ...]) -> Tree:
+    def after(self, ids: tuple[int, ...], behind: tuple[int, ...] = ()) -> Tree:
         """Hang the branches on a text; an empty one is asked at the end of the prefix."""
         n = len(ids)
         chain = range(-1, n - 1)
@@ -140,8 +152,8 @@ class Branches:
             for form in forms
             for place, token in form
         )
-        behind = tuple(n + parent if parent >= 0 else n - 1 for parent in self.parents)
-        return Tree((*ids, *self.ids), (*chain, *behind), reads)
+        parents = tuple(n + parent if parent >= 0 else n - 1 for parent in self.parents)
+        return Tree((*ids, *self.ids), (*chain, *parents), reads, behind)
 
     def row(self, read: NDArray[np.float64]) -> Row:
         """Sum what was read: over a form's tokens, then (as probabilities) over a label's forms."""
@@ -151,6 +163,25 @@ class Branches:
         # Rounding may lift a sum of all but certain probabilities over one.
         mass = min(1.0, float(np.exp(np.logaddexp.reduce(classes))))
         return Row(logits=tuple(float(one) for one in classes), mass=mass)
+
+
+def _segments(layout: Layout, pieces: Pieces) -> Segments:
+    """Tokenise what stands before every test item; BOS alone where nothing does."""
+    shared = layout.shared
+    if not shared:
+        return (pieces.empty,) if pieces.empty else ()
+    ids = iter([pieces.start(shared[0]), *pieces.follow(shared[1:])])
+    return tuple(tuple(token for _ in segment for token in next(ids)) for segment in layout.segments)
+
+
+def _cut(segments: Segments, keep: int) -> tuple[Segments, tuple[int, ...]]:
+    """Return the first `keep` tokens, in their segments, and the others."""
+    kept: list[tuple[int, ...]] = []
+    for segment in segments:
+        kept.append(segment[: max(0, keep)])
+        keep -= len(segment)
+    rest = tuple(token for one, part in zip(segments, kept, strict=True) for token in one[len(part) :])
+    return tuple(part for part in kept if part), rest
 
 
 def branch(forms: Sequence[Sequence[tuple[int, ...]]]) -> Branches:

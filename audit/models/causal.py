@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +20,12 @@ from audit.models.files import first_line, weight_files
 from audit.models.loading import find_device, length_limit, load_tokenizer, quiet
 from audit.models.parts import CausalParts
 from audit.models.pieces import Pieces
+from audit.models.pool import Pool, most_tokens
+from audit.models.scoring import plan
+from audit.models.sharing import shares, window
 from audit.models.spec import ModelSpec
-from audit.models.tree import Prefix, Tree, make_prefix, read, read_plain, shares, window
+from audit.models.tree import Chain, Tree, fill, read, read_plain
+from audit.models.trie import Segments, Trie, grow
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
 """Measured with SmolLM2 on two cores: 2,048 is 5 in a hundred faster than 1,024, and 4,096 no faster. A GPU
@@ -64,7 +71,7 @@ class Causal:
         self._rows = int(model.get_input_embeddings().num_embeddings)
         own = () if self.shares else ("no key-value sharing with this model: each prompt is run whole",)
         self.notes = (*notes, *own)
-        self._prefix: tuple[tuple[int, ...], Prefix] | None = None
+        self._prefix: tuple[Segments, Trie, Pool] | None = None
 
     @property
     def ground(self) -> tuple[int, ...]:
@@ -82,22 +89,73 @@ class Causal:
         Raises:
             ModelError: the tokenizer's ids are beyond the model's, or the GPU's memory is too small.
         """
-        top = max((*prefix, *(token for tree in trees for token in tree.ids)))
+        self._check_ids((*prefix, *(token for tree in trees for token in tree.ids)))
+        longest = len(prefix) + max(len(tree.ids) for tree in trees)
+        with self._memory(sum(len(tree.ids) for tree in trees), len(prefix)):
+            if not self.packs(longest):
+                return read_plain(self.model, trees, prefix, batch_tokens=self.batch_tokens)
+            if not prefix:
+                return read(self.model, trees, None)
+            trie, pool = self._kept((prefix,))
+            behind = trie.behind(trie.leaves[0])
+            return read(self.model, [replace(tree, behind=behind) for tree in trees], pool)
+
+    def packs(self, longest: int) -> bool:
+        """Whether sequences of so many tokens can share beginnings."""
+        return self.shares and (self._window is None or longest <= self._window)
+
+    def begin(self, beginnings: Sequence[Segments]) -> tuple[Trie, Pool]:
+        """Run the beginnings of several prompts, what they have in common once, and keep keys and values.
+
+        Raises:
+            ModelError: as `read`.
+        """
+        trie = grow(beginnings)
+        pool = Pool(trie.tokens)
+        self._check_ids([token for node in trie.nodes for token in node.ids])
+        for level in trie.levels():
+            for batch in plan([len(trie.nodes[i].ids) for i in level], batch_tokens=self.batch_tokens):
+                chains = [
+                    Chain(node.ids, trie.behind(node.parent), node.start)
+                    for node in (trie.nodes[level[i]] for i in batch)
+                ]
+                with self._memory(sum(len(chain.ids) for chain in chains), len(chains[0].behind)):
+                    fill(self.model, pool, chains)
+        return trie, pool
+
+    def read_behind(self, trees: Sequence[Tree], pool: Pool) -> list[NDArray[np.float64]]:
+        """Return the log-probabilities of trees that hang on beginnings in a pool.
+
+        Raises:
+            ModelError: as `read`.
+        """
+        self._check_ids([token for tree in trees for token in tree.ids])
+        with self._memory(sum(len(tree.ids) for tree in trees), max(len(tree.behind) for tree in trees)):
+            return read(self.model, trees, pool)
+
+    @functools.cached_property
+    def pool_tokens(self) -> int:
+        """Tokens of shared beginnings that may be kept at once."""
+        pool = Pool(1)
+        fill(self.model, pool, [Chain((0,), (), 0)])
+        return most_tokens(self.model, pool.nbytes)
+
+    def _check_ids(self, ids: Sequence[int]) -> None:
+        top = max(ids, default=0)
         if top >= self._rows:
             raise ModelError(
                 f"{self.name}: the tokenizer is not the model's: it gives the token id {top}, the model "
                 f"knows ids below {self._rows}; put the tokenizer that it was trained with into the folder"
             )
-        longest = len(prefix) + max(len(tree.ids) for tree in trees)
+
+    @contextmanager
+    def _memory(self, tokens: int, prefix: int) -> Iterator[None]:
         try:
-            if not self.shares or (self._window is not None and longest > self._window):
-                return read_plain(self.model, trees, prefix, batch_tokens=self.batch_tokens)
-            return read(self.model, trees, self._kept(prefix) if prefix else None)
+            yield
         except torch.cuda.OutOfMemoryError as error:
             raise ModelError(
-                f"{self.name}: the GPU's memory is too small for a batch of "
-                f"{sum(len(tree.ids) for tree in trees)} tokens after a prefix of {len(prefix)}; "
-                f"set model.batch_tokens below {self.batch_tokens}"
+                f"{self.name}: the GPU's memory is too small for a batch of {tokens} tokens after a prefix "
+                f"of {prefix}; set model.batch_tokens below {self.batch_tokens}"
             ) from error
 
     def chat(self, messages: list[dict[str, str]]) -> str:
@@ -122,12 +180,12 @@ class Causal:
             ) from error
         return rendered
 
-    def _kept(self, ids: tuple[int, ...]) -> Prefix:
+    def _kept(self, beginning: Segments) -> tuple[Trie, Pool]:
         """The prefix's keys and values; only the last one asked for is kept, so memory stays bounded."""
-        if self._prefix is None or self._prefix[0] != ids:
+        if self._prefix is None or self._prefix[0] != beginning:
             self._prefix = None
-            self._prefix = (ids, make_prefix(self.model, ids))
-        return self._prefix[1]
+            self._prefix = (beginning, *self.begin([beginning]))
+        return self._prefix[1:]
 
 
 def load_causal(parts: CausalParts, spec: ModelSpec) -> Causal:

@@ -58,6 +58,15 @@ class Corrected:
         """
         return self._raw.with_prompt(prompt)
 
+    def score_prompts(self, prompts: Sequence[Prompt], texts: Sequence[Text]) -> list[Scores]:
+        """Answer each text under each prompt, without the correction.
+
+        Raises:
+            ConfigError: as for the prompt of the config.
+            ModelError: as the raw classifier.
+        """
+        return self._raw.score_prompts(prompts, texts)
+
 
 def load_correction(place: Path, *, labels: tuple[str, ...], prompt: str, weights: str) -> Correction:
     """Read the file of `model.prompt.correction`.

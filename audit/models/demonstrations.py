@@ -47,6 +47,7 @@ def make_prompt(spec: PromptSpec, demonstrations: Sequence[Example]) -> Prompt:
         instruction=spec.instruction,
         separator=spec.separator,
         chat=spec.chat,
+        alternatives=spec.alternatives,
     )
 
 

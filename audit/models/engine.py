@@ -54,3 +54,6 @@ class Meter(Protocol):
 
     def advance(self, *, texts: int, scored: int, tokens: int) -> None:
         """`texts` more were answered, of which `scored` through the model at a cost of `tokens`."""
+
+    def say(self, line: str) -> None:
+        """Show a line about the work to come."""

@@ -31,6 +31,14 @@ class Ledger:
         self._counts.update(asked=repeated + cached, repeated=repeated, cached=cached)
         self._tell(texts=repeated + cached, scored=0, tokens=0)
 
+    def plan(self, *, prompts: int, texts: int, tokens: int, whole: int) -> None:
+        """Say what is about to be asked: `tokens`, where whole prompts would have `whole`."""
+        if self._meter is not None and tokens:
+            self._meter.say(
+                f"{texts:,} questions under {prompts:,} prompt{'s' * (prompts > 1)}: {tokens:,} tokens, "
+                f"{whole - tokens:,} saved by what the prompts share"
+            )
+
     def asked(self, *, texts: int, scored: int, tokens: int, saved: int, seconds: float) -> None:
         """Count a batch: `scored` distinct token sequences that answered `texts` texts."""
         self._counts.update(

@@ -85,14 +85,20 @@ class Pieces:
 class Layout:
     """A prompt as pieces of text."""
 
-    shared: tuple[str, ...]
-    """Pieces that stand before every test item."""
+    segments: tuple[tuple[str, ...], ...]
+    """Pieces that stand before every test item: up to the first demonstration's text, then for each
+    demonstration from its text to the beginning of the next; none is empty."""
     section: str
     """The template from its first field to its last, spaces before it included."""
     tail: str
     """What stands between the test item and the label."""
     forms: Mapping[str, tuple[str, ...]]
     """Label → forms as they are tokenised, leading space included."""
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """All pieces that stand before every test item."""
+        return tuple(piece for segment in self.segments for piece in segment)
 
 
 def fill(template: str, text: Text) -> str:
@@ -126,18 +132,16 @@ def lay_out(prompt: Prompt, chat: Callable[[list[dict[str, str]]], str] | None) 
     if prompt.chat:
         assert chat is not None
         return _chat_layout(prompt, chat, forms)
-    pieces = [prompt.instruction] if prompt.instruction else []
+    lead = [prompt.instruction] if prompt.instruction else []
+    begin = (prompt.separator if lead else "") + head
+    segments = [[*lead, begin]]
     for example in prompt.demonstrations:
-        pieces += [
-            (prompt.separator if pieces else "") + head,
-            fill(section + tail, example.input),
-            _shown(forms, example),
-        ]
+        segments.append(
+            [fill(section + tail, example.input), _shown(forms, example), prompt.separator + head]
+        )
+    kept = [tuple(piece for piece in segment if piece) for segment in segments]
     return Layout(
-        shared=tuple(piece for piece in [*pieces, (prompt.separator if pieces else "") + head] if piece),
-        section=section,
-        tail=tail,
-        forms=forms,
+        segments=tuple(segment for segment in kept if segment), section=section, tail=tail, forms=forms
     )
 
 
@@ -187,7 +191,7 @@ def _chat_layout(
             f"stands {rendered.count(MARK)} times in what it makes; set model.prompt.chat: false"
         )
     before, after = rendered.split(MARK)
-    return Layout(shared=(before,) if before else (), section=section, tail=after, forms=forms)
+    return Layout(segments=((before,),) if before else (), section=section, tail=after, forms=forms)
 
 
 def shorten(text: Text, keep: int) -> Text:

@@ -6,14 +6,13 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit.errors import ConfigError, shown
 from audit.models.cache import Cache
 from audit.models.corrected import Corrected, load_correction, with_correction
-from audit.models.engine import Engine
 from audit.models.facts import facts_of
 from audit.models.language_model import CachedLanguageModel
 from audit.models.ledger import Ledger
@@ -24,6 +23,7 @@ from audit.models.spec import ModelSpec
 from audit.schema import Facts, Json, Prompt, Scores, Subject, Text
 
 if TYPE_CHECKING:
+    from audit.models.asking import Asking
     from audit.models.causal import Causal
 
 
@@ -55,11 +55,11 @@ class Prompted:
         self.shared = shared
         # Verbalizers in the order of the labels, whatever the order in the config.
         self._prompt = _ordered(prompt, shared.labels)
-        self._scorer = Scorer(
+        self.scorer = Scorer(
             name=shared.name,
             labels=shared.labels,
             key=shared.key + bytes.fromhex(prompt_hash(self._prompt)),
-            open_engine=self._open,
+            open_engine=lambda: self.asking,
             cache=shared.cache,
             ledger=shared.ledger,
         )
@@ -80,11 +80,11 @@ class Prompted:
         Raises:
             ModelError: the model cannot be loaded, the prompt does not fit it, or it answers no numbers.
         """
-        return self._scorer.score(texts)
+        return self.scorer.score(texts)
 
     def fingerprint(self, texts: Sequence[Text]) -> list[bytes]:
         """Return a hash of the token ids of each text's part of the prompt."""
-        return self._scorer.fingerprint(texts)
+        return self.scorer.fingerprint(texts)
 
     def with_prompt(self, prompt: Prompt) -> Prompted:
         """Return a sibling over the same weights, cache and ledger.
@@ -94,7 +94,35 @@ class Prompted:
         """
         return Prompted(self.shared, prompt)
 
-    def _open(self) -> Engine:
+    def score_prompts(self, prompts: Sequence[Prompt], texts: Sequence[Text]) -> list[Scores]:
+        """Answer each text under each prompt; what prompts begin with in common is computed once.
+
+        Raises:
+            ConfigError: as for the prompt of the config.
+            ModelError: as `score`.
+        """
+        from audit.models.together import score_together
+
+        digests = [prompt_hash(prompt) for prompt in prompts]
+        apart = {digest: self.with_prompt(prompt) for digest, prompt in zip(digests, prompts, strict=True)}
+        shared = self.shared
+        scores = score_together(
+            list(apart.values()),
+            texts,
+            open_causal=shared.open_causal,
+            cache=shared.cache,
+            ledger=shared.ledger,
+        )
+        found = dict(zip(apart, scores, strict=True))
+        return [found[digest] for digest in digests]
+
+    @functools.cached_property
+    def asking(self) -> Asking:
+        """The prompt over the loaded model, which is loaded now if it was not.
+
+        Raises:
+            ModelError: the model cannot be loaded, or the prompt does not fit it.
+        """
         from audit.models.asking import Asking
 
         return Asking(self.shared.open_causal(), self._prompt)
@@ -201,11 +229,4 @@ def _check(prompt: Prompt, labels: tuple[str, ...], *, pair: bool) -> None:
 
 def _ordered(prompt: Prompt, labels: tuple[str, ...]) -> Prompt:
     verbalizers: Mapping[str, tuple[str, ...]] = {label: tuple(prompt.verbalizers[label]) for label in labels}
-    return Prompt(
-        template=prompt.template,
-        verbalizers=verbalizers,
-        demonstrations=prompt.demonstrations,
-        instruction=prompt.instruction,
-        separator=prompt.separator,
-        chat=prompt.chat,
-    )
+    return replace(prompt, verbalizers=verbalizers)

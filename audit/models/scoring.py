@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +24,7 @@ from audit.errors import ModelError, shown
 from audit.models.cache import Cache
 from audit.models.engine import Encoded, Engine, Row
 from audit.models.ledger import Ledger
+from audit.models.pending import Pending, Seen, read_row, read_seen, row_bytes, seen_bytes
 from audit.schema import Scores, Text
 
 
@@ -48,15 +47,6 @@ def plan(lengths: Sequence[int], *, batch_tokens: int) -> list[list[int]]:
         batches[-1].append(i)
         room -= 1
     return batches
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What is known of a text once it was tokenised."""
-
-    fingerprint: bytes
-    length: int
-    truncated: bool
 
 
 class Scorer:
@@ -88,7 +78,7 @@ class Scorer:
         self._opened: Engine | None = None
         self._cache = cache
         self._ledger = ledger
-        self._seen: dict[bytes, _Seen] = {}
+        self._seen: dict[bytes, Seen] = {}
         # What was tokenised and not asked yet, so that `score` after `fingerprint` does not tokenise again.
         self._encoded: dict[bytes, Encoded] = {}
         self._answers: dict[bytes, Row] = {}
@@ -111,12 +101,71 @@ class Scorer:
         Raises:
             ModelError: an answer has the wrong shape or is not finite.
         """
+        pending = self.look_up(texts)
+        self.ask(pending)
+        return self.answers(pending)
+
+    def look_up(self, texts: Sequence[Text]) -> Pending:
+        """Find out what this run and the cache know of the texts, and what is to be asked."""
         seen = [self._seen[key] for key in self._look(texts)]
         for text, one in zip(texts, seen, strict=True):
             if one.truncated:
                 self._ledger.cut(text)
-        self._answer(texts, seen)
-        rows = [self._answers[one.fingerprint] for one in seen]
+        times = Counter(one.fingerprint for one in seen if one.fingerprint not in self._answers)
+        # Sorted by hash, so that the batches do not depend on the order of the texts.
+        planned = sorted(times)
+        places = {f: self._answer_key(f) for f in planned}
+        kept = self._cache.get_many(list(places.values()))
+        cached = {f: read_row(kept[place]) for f, place in places.items() if place in kept}
+        self._answers.update(cached)
+        waiting = sum(times[f] for f in planned if f not in cached)
+        self._ledger.answered(repeated=len(seen) - waiting - len(cached), cached=len(cached))
+        return Pending(
+            seen=tuple(seen),
+            planned=tuple(planned),
+            cached=frozenset(cached),
+            times=times,
+            text_of={
+                one.fingerprint: text
+                for text, one in zip(texts, seen, strict=True)
+                if one.fingerprint in times
+            },
+            length_of={one.fingerprint: one.length for one in seen if one.fingerprint in times},
+        )
+
+    def ask(self, pending: Pending) -> None:
+        """Put to the model what is to be asked, batch by batch."""
+        if pending.done:
+            return
+        lengths = [pending.length_of[f] for f in pending.planned]
+        for batch in plan(lengths, batch_tokens=self.engine.batch_tokens):
+            missing = [pending.planned[i] for i in batch if pending.planned[i] not in pending.cached]
+            if missing:
+                self._ask(missing, pending)
+
+    def encoded(self, fingerprints: Sequence[bytes], pending: Pending) -> list[Encoded]:
+        """Return the token ids of planned texts; each is handed out once, when it is asked."""
+        # A text can be known by fingerprint alone, when an earlier run was stopped between the two.
+        forgotten = {f: pending.text_of[f] for f in fingerprints if f not in self._encoded}
+        if forgotten:
+            self._encoded.update(zip(forgotten, self.engine.encode(list(forgotten.values())), strict=True))
+        return [self._encoded.pop(f) for f in fingerprints]
+
+    def take(
+        self, fingerprints: Sequence[bytes], rows: Sequence[Row], pending: Pending
+    ) -> dict[bytes, bytes]:
+        """Take the model's answers to planned texts; return what is to be put into the cache.
+
+        Raises:
+            ModelError: as `score`.
+        """
+        self._check(rows, [pending.text_of[f] for f in fingerprints])
+        self._answers.update(zip(fingerprints, rows, strict=True))
+        return {self._answer_key(f): row_bytes(row) for f, row in zip(fingerprints, rows, strict=True)}
+
+    def answers(self, pending: Pending) -> Scores:
+        """Return the answers to all texts of a call; each must be known by now."""
+        rows = [self._answers[one.fingerprint] for one in pending.seen]
         shape = (len(rows), len(self._labels))
         logits = np.array([row.logits for row in rows], dtype=np.float64).reshape(shape)  # (n, k)
         masses = [row.mass for row in rows if row.mass is not None]
@@ -124,66 +173,36 @@ class Scorer:
             probabilities=softmax(logits),
             logits=logits,
             mass=np.array(masses, dtype=np.float64) if rows and len(masses) == len(rows) else None,
-            truncated=np.array([one.truncated for one in seen], dtype=np.bool_),
+            truncated=np.array([one.truncated for one in pending.seen], dtype=np.bool_),
         )
 
     def _look(self, texts: Sequence[Text]) -> list[bytes]:
         """Make all texts seen, by this run, else by the cache, else by the tokenizer; return their keys."""
         keys = [_digest(self._salt, b"text", *_parts(text)) for text in texts]
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._seen}
-        self._seen.update((key, _seen(value)) for key, value in self._cache.get_many(list(new)).items())
+        self._seen.update((key, read_seen(value)) for key, value in self._cache.get_many(list(new)).items())
         unknown = {key: text for key, text in new.items() if key not in self._seen}
         if unknown:
-            encoded = self._engine.encode(list(unknown.values()))
-            seen = [_Seen(_fingerprint(one), len(one.ids), one.truncated) for one in encoded]
-            self._cache.put_many({key: _seen_bytes(one) for key, one in zip(unknown, seen, strict=True)})
+            encoded = self.engine.encode(list(unknown.values()))
+            seen = [Seen(_fingerprint(one), len(one.ids), one.truncated) for one in encoded]
+            self._cache.put_many({key: seen_bytes(one) for key, one in zip(unknown, seen, strict=True)})
             self._seen.update(zip(unknown, seen, strict=True))
             self._encoded.update((one.fingerprint, ids) for one, ids in zip(seen, encoded, strict=True))
         return keys
 
-    def _answer(self, texts: Sequence[Text], seen: Sequence[_Seen]) -> None:
-        """Make all texts answered: from this run, else the cache, else the model."""
-        times = Counter(one.fingerprint for one in seen if one.fingerprint not in self._answers)
-        # Sorted by hash, so that the batches do not depend on the order of the texts.
-        planned = sorted(times)
-        places = {f: self._answer_key(f) for f in planned}
-        kept = self._cache.get_many(list(places.values()))
-        cached = {f: _row(kept[place]) for f, place in places.items() if place in kept}
-        self._answers.update(cached)
-        waiting = sum(times[f] for f in planned if f not in cached)
-        self._ledger.answered(repeated=len(seen) - waiting - len(cached), cached=len(cached))
-        if len(cached) == len(planned):
-            return
-        lengths = {one.fingerprint: one.length for one in seen}
-        text_of = {
-            one.fingerprint: text for text, one in zip(texts, seen, strict=True) if one.fingerprint in times
-        }
-        for batch in plan([lengths[f] for f in planned], batch_tokens=self._engine.batch_tokens):
-            missing = [planned[i] for i in batch if planned[i] not in cached]
-            if missing:
-                self._ask(missing, [text_of[f] for f in missing], times)
-
-    def _ask(self, missing: list[bytes], texts: list[Text], times: Counter[bytes]) -> None:
+    def _ask(self, missing: list[bytes], pending: Pending) -> None:
         """Put one batch to the model and commit it."""
-        # A text can be known by fingerprint alone, when an earlier run was stopped between the two.
-        forgotten = {f: text for f, text in zip(missing, texts, strict=True) if f not in self._encoded}
-        if forgotten:
-            self._encoded.update(zip(forgotten, self._engine.encode(list(forgotten.values())), strict=True))
-        batch = [self._encoded.pop(f) for f in missing]
+        batch = self.encoded(missing, pending)
         started = time.perf_counter()
-        rows = self._engine.forward(batch)
+        rows = self.engine.forward(batch)
         seconds = time.perf_counter() - started
-        self._check(rows, texts)
-        self._cache.put_many(
-            {self._answer_key(f): _row_bytes(row) for f, row in zip(missing, rows, strict=True)}
-        )
-        self._answers.update(zip(missing, rows, strict=True))
+        self._cache.put_many(self.take(missing, rows, pending))
         tokens = sum(len(one.ids) for one in batch)
-        prefix = self._engine.prefix_tokens
+        prefix = self.engine.prefix_tokens
         paid = 0 if self._prefix_paid else prefix
         self._prefix_paid = True
         self._ledger.asked(
-            texts=sum(times[f] for f in missing),
+            texts=sum(pending.times[f] for f in missing),
             scored=len(missing),
             tokens=tokens + paid,
             saved=prefix * len(missing) - paid,
@@ -210,7 +229,8 @@ class Scorer:
                 )
 
     @property
-    def _engine(self) -> Engine:
+    def engine(self) -> Engine:
+        """The engine, opened now if it was not."""
         if self._opened is None:
             self._opened = self._open_engine()
         return self._opened
@@ -248,25 +268,3 @@ def _parts(text: Text) -> Iterable[bytes]:
 
 def _fingerprint(one: Encoded) -> bytes:
     return _digest(np.array(one.ids, dtype="<i8").tobytes(), np.array(one.kinds, dtype="<i8").tobytes())
-
-
-# Rows on disk, little-endian: fingerprint, length, truncated; and 1 or 0 for the mass, then float64s, so that
-# what comes back is equal to the bit.
-
-
-def _seen_bytes(one: _Seen) -> bytes:
-    return struct.pack("<16sI?", one.fingerprint, one.length, one.truncated)
-
-
-def _seen(value: bytes) -> _Seen:
-    return _Seen(*struct.unpack("<16sI?", value))
-
-
-def _row_bytes(row: Row) -> bytes:
-    numbers = row.logits if row.mass is None else (row.mass, *row.logits)
-    return struct.pack(f"<?{len(numbers)}d", row.mass is not None, *numbers)
-
-
-def _row(value: bytes) -> Row:
-    has_mass, *numbers = struct.unpack(f"<?{(len(value) - 1) // 8}d", value)
-    return Row(logits=tuple(numbers[has_mass:]), mass=numbers[0] if has_mass else None)

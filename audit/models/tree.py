@@ -1,15 +1,15 @@
 """Asks a causal model for log-probabilities along trees of tokens that share a beginning.
 
-A tree hangs on a shared prefix that went through the model once; its tokens see the prefix and their own
-ancestors, nothing else. Texts, the verbalizers that follow them, and the choices that follow a question are
-all trees. Several small trees lie side by side in one row of a batch (a mask parts them), so that nothing is
-padded and each row reads the prefix's keys and values once: on two cores 1.2 times as fast as one text per
-row. A model that cannot do so (found out by trying it, see `shares`) gets one plain sequence per row.
+A tree hangs on a shared prefix that went through the model once and lies in a pool; its tokens see the prefix
+and their own ancestors, nothing else. Texts, the verbalizers that follow them, and the choices that follow a
+question are all trees. Several small trees on one prefix lie side by side in one row of a batch (a mask parts
+them), so that nothing is padded and each row reads the prefix's keys and values once: on two cores 1.2 times
+as fast as one text per row. Rows of one batch may hang on different prefixes. A model that cannot do so
+(found out by trying it, see `audit.models.sharing`) gets one plain sequence per row.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import DynamicCache
+
+from audit.models.pool import Pool
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -38,78 +39,96 @@ class Tree:
     """(n,) place of each token's parent, -1 for the end of the prefix."""
     reads: tuple[tuple[int, int], ...]
     """(place, token): the log-probability of `token` after the token at `place` is wanted."""
+    behind: tuple[int, ...] = ()
+    """Places in a pool of the prefix's tokens, first token first."""
 
 
-class Prefix(DynamicCache):  # type: ignore[misc]  # transformers is untyped
-    """Keys and values of a shared beginning, never grown by those who read it."""
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Tokens one after another, whose keys and values are to be kept."""
 
-    frozen = False
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keep the states while the prefix is made; afterwards hand them out before each reader's own."""
-        if not self.frozen:
-            made: tuple[torch.Tensor, torch.Tensor] = super().update(
-                key_states, value_states, layer_idx, *args, **kwargs
-            )
-            return made
-        layer = self.layers[layer_idx]
-        rows = key_states.shape[0]
-        return (
-            torch.cat([layer.keys.expand(rows, -1, -1, -1), key_states], dim=2),
-            torch.cat([layer.values.expand(rows, -1, -1, -1), value_states], dim=2),
-        )
+    ids: tuple[int, ...]
+    behind: tuple[int, ...]
+    """Places in the pool of the tokens before them."""
+    start: int
+    """Place in the pool of the first of them."""
 
 
-def make_prefix(model: PreTrainedModel, ids: Sequence[int]) -> Prefix:
-    """Run `ids` once and return their keys and values."""
-    cache = Prefix()
-    with torch.inference_mode():
-        _logits(model, [0], [0], input_ids=_tensor(model, [list(ids)]), past_key_values=cache, use_cache=True)
-    cache.frozen = True
-    return cache
+def fill(model: PreTrainedModel, pool: Pool, chains: Sequence[Chain]) -> None:
+    """Run chains that see nothing but what lies in the pool already, and keep their keys and values there."""
+    trees = [Tree(chain.ids, tuple(range(-1, len(chain.ids) - 1)), (), chain.behind) for chain in chains]
+    _run(model, trees, pool, [chain.start for chain in chains])
 
 
-def read(model: PreTrainedModel, trees: Sequence[Tree], prefix: Prefix | None) -> list[NDArray[np.float64]]:
+def read(model: PreTrainedModel, trees: Sequence[Tree], pool: Pool | None) -> list[NDArray[np.float64]]:
     """Return the log-probabilities of each tree's reads, in nats.
 
-    They are over the full vocabulary, in float32. Without a prefix the trees' first tokens are the first that
+    They are over the full vocabulary, in float32. Without a pool the trees' first tokens are the first that
     the model sees.
     """
-    before = 0 if prefix is None else int(prefix.get_seq_length())
-    rows = pack([len(tree.ids) for tree in trees], width=ROW)
+    return _run(model, trees, pool, ())
+
+
+def _run(
+    model: PreTrainedModel, trees: Sequence[Tree], pool: Pool | None, kept: Sequence[int]
+) -> list[NDArray[np.float64]]:
+    """Run trees, those with one prefix packed into rows; `kept` are the places where each one's tokens go."""
+    rows = _rows(trees)
+    before = [len(trees[row[0][0]].behind) for row in rows]
     places = {i: (r, start) for r, row in enumerate(rows) for i, start in row}
-    width = max(start + len(trees[i].ids) for row in rows for i, start in row)
+    past, width = max(before), max(start + len(trees[i].ids) for row in rows for i, start in row)
     ids = np.zeros((len(rows), width), dtype=np.int64)
-    positions = np.full((len(rows), width), before, dtype=np.int64)
-    seen = np.zeros((len(rows), width, before + width), dtype=bool)
-    seen[:, :, :before] = True
+    positions = np.repeat(np.array(before, dtype=np.int64)[:, None], width, axis=1)
+    seen = np.zeros((len(rows), width, past + width), dtype=bool)
+    seen[:, :, :past] = np.arange(past) < np.array(before)[:, None, None]
     # A row's free end sees itself: a token that sees nothing would be 0 / 0.
-    seen[:, np.arange(width), before + np.arange(width)] = True
+    seen[:, np.arange(width), past + np.arange(width)] = True
     for i, tree in enumerate(trees):
         row, start = places[i]
         end = start + len(tree.ids)
         ancestors = _ancestors(tree.parents)
         ids[row, start:end] = tree.ids
-        positions[row, start:end] = before + ancestors.sum(axis=1) - 1
-        seen[row, start:end, before + start : before + end] = ancestors
-    kept = torch.from_numpy(seen).to(model.device)[:, None]
-    mask = torch.zeros(kept.shape, dtype=model.dtype, device=model.device)
-    mask.masked_fill_(~kept, torch.finfo(model.dtype).min)
+        positions[row, start:end] += ancestors.sum(axis=1) - 1
+        seen[row, start:end, past + start : past + end] = ancestors
+    if pool is not None:
+        behind = np.zeros((len(rows), past), dtype=np.int64)
+        for r, packed in enumerate(rows):
+            behind[r, : before[r]] = trees[packed[0][0]].behind
+        cells = [(places[i][0], places[i][1] + t) for i in range(len(kept)) for t in range(len(trees[i].ids))]
+        spots = [start + t for tree, start in zip(trees, kept, strict=False) for t in range(len(tree.ids))]
+        pool.turn(model.device, behind, cells, spots)
     asked = [(i, place) for i, tree in enumerate(trees) for place in dict(tree.reads)]
     with torch.inference_mode():
         logits = _logits(
             model,
-            [places[i][0] for i, _ in asked],
-            [places[i][1] + place for i, place in asked],
+            [places[i][0] for i, _ in asked] or [0],
+            [places[i][1] + place for i, place in asked] or [0],
             input_ids=_tensor(model, ids),
-            attention_mask=mask,
+            attention_mask=_mask(model, seen),
             position_ids=_tensor(model, positions),
-            past_key_values=prefix,
-            use_cache=prefix is not None,
+            past_key_values=pool,
+            use_cache=pool is not None,
         )
-    return _gather(trees, asked, logits)
+    return _gather(trees, asked, logits) if asked else [np.empty(0) for _ in trees]
+
+
+def _rows(trees: Sequence[Tree]) -> list[list[tuple[int, int]]]:
+    """Return rows of (place of a tree, its first column); a row's trees hang on one prefix."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for i, tree in enumerate(trees):
+        groups.setdefault(tree.behind, []).append(i)
+    return [
+        [(group[place], start) for place, start in row]
+        for group in groups.values()
+        for row in pack([len(trees[i].ids) for i in group], width=ROW)
+    ]
+
+
+def _mask(model: PreTrainedModel, seen: NDArray[np.bool_]) -> torch.Tensor:
+    """Return (rows, 1, tokens, past + tokens): 0 where a token sees another, the least number elsewhere."""
+    kept = torch.from_numpy(seen).to(model.device)[:, None]
+    mask = torch.zeros(kept.shape, dtype=model.dtype, device=model.device)
+    return mask.masked_fill_(~kept, torch.finfo(model.dtype).min)
 
 
 def read_plain(
@@ -151,49 +170,6 @@ def read_plain(
         np.array([known[one] for one in tree.reads], dtype=np.float64)
         for tree, known in zip(trees, answers, strict=True)
     ]
-
-
-def shares(model: PreTrainedModel) -> bool:
-    """Try out whether trees on a shared prefix get the answers of plain sequences from this model.
-
-    False for models without a key-value cache, with positions of their own making (ALiBi), or with a
-    recurrent state; a few dozen tokens tell.
-    """
-    accepted = inspect.signature(model.forward).parameters
-    if not {"attention_mask", "position_ids", "past_key_values"} <= set(accepted):
-        return False
-    size = int(model.config.get_text_config().vocab_size)
-    prefix = [i % size for i in range(11, 23)]
-    # Four branches on one stem, each read at several tokens, and a second tree beside them.
-    ids, asked = [i % size for i in (1, 31, 5, 7, 9, 13)], [i % size for i in (2, 3, 4, 17, 40)]
-    branches = tuple((place, token) for place in range(2, 6) for token in asked)
-    trees = [
-        Tree(tuple(ids), (-1, 0, 1, 1, 1, 1), branches),
-        Tree((17 % size, 3 % size), (-1, 0), tuple((1, token) for token in asked)),
-    ]
-    plain = np.concatenate(read_plain(model, trees, prefix, batch_tokens=64))
-    try:
-        shared = np.concatenate(read(model, trees, make_prefix(model, prefix)))
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError):
-        # What models raise that do not know a mask of four axes or a cache of keys and values.
-        return False
-    # In bfloat16 right answers differ by a few tenths here; a lost prefix or a mixed-up branch by several.
-    near = 1e-3 if model.dtype == torch.float32 else 1.0
-    return bool(np.abs(plain - shared).max() < near)
-
-
-def window(model: PreTrainedModel) -> int | None:
-    """Return the longest sequence for which sharing is right, None where there is no such limit.
-
-    A sliding window and position scaling that depends on the length both break longer ones.
-    """
-    config = model.config.get_text_config()
-    sliding = getattr(config, "sliding_window", None)
-    if sliding is not None and getattr(config, "use_sliding_window", True):
-        return int(sliding)
-    scaling = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
-    kind = scaling.get("rope_type", scaling.get("type"))
-    return 0 if kind in ("dynamic", "longrope") else None
 
 
 def pack(lengths: Sequence[int], *, width: int) -> list[list[tuple[int, int]]]:

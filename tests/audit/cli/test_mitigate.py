@@ -210,7 +210,7 @@ def test_a_run_that_fitted_none_names_the_probe_that_would(finished: Bench, comp
     told(finished)
 
     line = refused(finished, complaint)
-    assert "no probe of this run fitted a correction; run calibration.confidence, which" in line
+    assert "no probe of this run fitted a correction; run context.mitigation, which" in line
 
 
 def test_a_fine_tuned_model_has_no_prompt_to_correct(finished: Bench, complaint: Lines) -> None:

@@ -368,6 +368,9 @@ class Told:
     scored: int = 0
     tokens: int = 0
 
+    def say(self, line: str) -> None:
+        pass
+
     def advance(self, *, texts: int, scored: int, tokens: int) -> None:
         self.texts += texts
         self.scored += scored
@@ -393,6 +396,9 @@ def test_meter_hears_of_each_batch() -> None:
     heard: list[int] = []
 
     class Meter:
+        def say(self, line: str) -> None:
+            pass
+
         def advance(self, *, texts: int, scored: int, tokens: int) -> None:
             heard.append(texts)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from audit.models.tree import shares
+from audit.models.sharing import shares
 
 
 def opened(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
