@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 BUILTIN: Mapping[str, str] = {
     "calibration.confidence": "Confidence",
     "robustness.noise": "Noise",
+    "context.position": "Position",
+    "context.majority_label": "MajorityLabel",
+    "context.common_token": "CommonToken",
+    "context.sensitivity": "Sensitivity",
+    "context.mitigation": "Mitigation",
+    "context.options": "Options",
+    "context.evidence_position": "EvidencePosition",
 }
 """Probe id → name of its class in the module `probes.<id>`."""
 

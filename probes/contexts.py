@@ -81,6 +81,11 @@ class Answers:
             "bias: see its accuracy, and use a prompt under which it tells texts apart"
         )
 
+    @property
+    def cut(self) -> str:
+        """How many texts were cut, as the end of a note; empty where none was."""
+        return f"; {self.truncated} texts were cut to the model's length" if self.truncated else ""
+
     def shown_labels(self) -> Places:
         """Return (c, shots) places of the labels of the demonstrations; contexts must be equally long."""
         return np.array([[self.labels.index(one) for one in each.labels] for each in self.contexts])
@@ -115,7 +120,7 @@ def ask(prompted: PromptedClassifier, contexts: Sequence[Context], items: Sequen
     """
     texts = [item.input for item in items]
     prompts = [replace(prompted.prompt, demonstrations=each.demonstrations) for each in contexts]
-    scores = [prompted.with_prompt(prompt).score(texts) for prompt in prompts]
+    scores = prompted.score_prompts(prompts, texts)
     return Answers(
         contexts=tuple(contexts),
         items=tuple(items),
@@ -123,6 +128,15 @@ def ask(prompted: PromptedClassifier, contexts: Sequence[Context], items: Sequen
         probabilities=np.stack([each.probabilities for each in scores]),
         truncated=sum(int(each.truncated.sum()) for each in scores),
     )
+
+
+def no_recipe(prompted: PromptedClassifier, shots: int | None) -> str:
+    """Say why sets of demonstrations say nothing of a prompt that shows none; empty where they do.
+
+    Args:
+        shots: what the config asks for by name, None for nothing.
+    """
+    return "" if prompted.prompt.demonstrations or shots is not None else "the prompt shows no demonstrations"
 
 
 def remarked(results: Iterator[Finding | Skip | Item], facts: Facts) -> Iterator[Finding | Skip | Item]:

@@ -53,13 +53,14 @@ METRIC, SLICE = "majority_bias", "recipe"
 class MajorityLabel:
     """Parameters.
 
-    Edge rules: fewer than five sets and a model that gives one answer to everything are skipped, saying why.
+    Edge rules: a prompt without demonstrations has no use for this probe, unless `shots` is given; fewer than
+    five sets and a model that gives one answer to everything are skipped, saying why.
     A label without test items is left out of the balance of the items. Items are never among the
     demonstrations.
     """
 
     id: ClassVar[str] = "context.majority_label"
-    needs: ClassVar[frozenset[str]] = frozenset({"in-context", "train", "label"})
+    needs: ClassVar[frozenset[str]] = frozenset({"in-context", "label"})
 
     sets: int = 5
     """Demonstration sets; every mix is made of each."""
@@ -67,8 +68,9 @@ class MajorityLabel:
     """Orders of the labels of a mix; where there are more, rotations are taken together."""
     items: int = 60
     """Test items asked in every context."""
-    shots: int = contexts.SHOTS
-    """Demonstrations of a mix, made a multiple of the labels. Two labels have one mix more than that."""
+    shots: int | None = None
+    """Demonstrations of a mix, made a multiple of the labels; None: 4. Two labels have one mix more than
+    that."""
     majorities: int = 6
     """Labels tried in the majority; chosen by the seed where there are more."""
 
@@ -96,6 +98,10 @@ class MajorityLabel:
         model = subject.prompted
         if model is None:
             yield Skip(probe=self.id, reason="this model has no demonstrations", applicable=False)
+            return
+        why = contexts.no_recipe(model, self.shots)
+        if why:
+            yield Skip(probe=self.id, reason=why, applicable=False)
             return
         yield from contexts.remarked(self._measure(model, data, seeds), subject.facts)
 
@@ -130,7 +136,7 @@ class MajorityLabel:
         )
 
     def _shots(self, labels: int) -> int:
-        return contexts.made_even(self.shots, labels)
+        return contexts.made_even(contexts.SHOTS if self.shots is None else self.shots, labels)
 
     def _contexts(
         self,
@@ -164,7 +170,6 @@ class MajorityLabel:
                 gains.setdefault(mix.majority, []).append(gain)
         table = np.mean([np.mean(of_label, axis=0) for of_label in gains.values()], axis=0)  # (g, n)
         by_set = table.mean(axis=1)
-        cut = f"; {answers.truncated} texts were cut to the model's length" if answers.truncated else ""
         return Finding(
             probe=self.id,
             metric=METRIC,
@@ -175,7 +180,7 @@ class MajorityLabel:
             family="majority",
             note=f"{len(by_set)} sets, {len(answers.contexts)} contexts of {sum(shown[0].counts)} "
             f"demonstrations, {len(answers.items)} items, {len(gains)} labels in the majority in turn; by "
-            f"set from {by_set.min():.3f} to {by_set.max():.3f}{cut}",
+            f"set from {by_set.min():.3f} to {by_set.max():.3f}{answers.cut}",
             series=_picture(shares, shown, answers.labels),
         )
 

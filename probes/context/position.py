@@ -46,8 +46,8 @@ from audit.schema import (
 from audit.seeds import Seeds
 from probes import contexts
 from probes.context import pictures, slots, spread
-from probes.contexts import Answers, Context
-from probes.orders import letters, orders
+from probes.context.turning import ends, turned
+from probes.contexts import Answers
 
 Floats = NDArray[np.float64]
 
@@ -60,12 +60,13 @@ class Position:
     """Parameters.
 
     Edge rules: fewer than five sets, demonstrations of one label, and a model that gives one answer to
-    everything are skipped, saying why; a prompt of fewer than two demonstrations has no order to try. A label
-    without test items is left out of the balance. Items are never among the demonstrations.
+    everything are skipped, saying why; a prompt of one demonstration has no order to try, and a prompt
+    without any has no use for this probe, unless `shots` is given. A label without test items is left out of
+    the balance. Items are never among the demonstrations.
     """
 
     id: ClassVar[str] = "context.position"
-    needs: ClassVar[frozenset[str]] = frozenset({"in-context", "train", "label"})
+    needs: ClassVar[frozenset[str]] = frozenset({"in-context", "label"})
 
     sets: int = 5
     """Demonstration sets drawn for the recipe."""
@@ -104,6 +105,10 @@ class Position:
         if model is None:
             yield Skip(probe=self.id, reason="this model has no demonstrations", applicable=False)
             return
+        why = contexts.no_recipe(model, self.shots)
+        if why:
+            yield Skip(probe=self.id, reason=why, applicable=False)
+            return
         yield from contexts.remarked(self._measure(model, data, seeds), subject.facts)
 
     def _measure(
@@ -137,7 +142,7 @@ class Position:
         asked = [
             context
             for s, demonstrations in enumerate(drawn, 1)
-            for context in self._turned(
+            for context in turned(
                 "recipe", s, demonstrations, model.labels, self.orders, seeds, ends_differ=True
             )
         ]
@@ -150,7 +155,7 @@ class Position:
         if answers.constant:
             yield from self._skips("recipe", answers.constant)
             return
-        said = _ends(answers)  # (c, n) of -1, 0, 1
+        said = ends(answers)  # (c, n) of -1, 0, 1
         of_set = np.array([context.set for context in answers.contexts])
         table = np.stack([said[of_set == s].mean(axis=0) for s in range(1, len(drawn) + 1)])  # (g, n)
         pairs = said.reshape(-1, 2, len(items)).mean(axis=(1, 2))  # an order and its reverse stand together
@@ -165,7 +170,7 @@ class Position:
             family="position",
             note=f"{len(drawn)} sets of {len(drawn[0])} demonstrations, {len(asked)} orders in all, "
             f"{len(items)} items; by set from {table.mean(axis=1).min():.3f} to "
-            f"{table.mean(axis=1).max():.3f}{_cut(answers)}",
+            f"{table.mean(axis=1).max():.3f}{answers.cut}",
             series=pictures.accuracy_by_context(answers),
         )
 
@@ -177,11 +182,10 @@ class Position:
         own = model.prompt.demonstrations
         if len(own) < 2:
             why = f"the prompt has {len(own)} demonstrations, so there is no order to change"
-            yield from self._skips("prompt", why, applicable=False)
+            for metric in METRICS["prompt"]:  # of no slice: a rule on it is then not applicable
+                yield Skip(probe=self.id, metric=metric, reason=why, applicable=False)
             return
-        answers = contexts.ask(
-            model, self._turned("prompt", 0, own, model.labels, self.own_orders, seeds), items
-        )
+        answers = contexts.ask(model, turned("prompt", 0, own, model.labels, self.own_orders, seeds), items)
         yield from answers.records(self.id)
         if answers.constant:
             yield from self._skips("prompt", answers.constant)
@@ -215,7 +219,7 @@ class Position:
             why = "no order tried begins and ends with different labels: show more than one label"
             yield from self._skips("prompt", why, "recency")
             return
-        said = _ends(answers)[differ].mean(axis=0)  # (n,)
+        said = ends(answers)[differ].mean(axis=0)  # (n,)
         yield Finding(
             probe=self.id,
             metric="recency",
@@ -225,7 +229,7 @@ class Position:
             better="zero",
             p=stats.sign_flip_p(said, rng=seeds.rng(self.id, "prompt")),
             family="position",
-            note=f"{differ.sum()} of {len(differ)} orders begin and end with different labels{_cut(answers)}",
+            note=f"{differ.sum()} of {len(differ)} orders begin and end with different labels{answers.cut}",
             cases=pictures.turned(answers, self.cases, seeds),
             series=pictures.shares_by_order(answers),
         )
@@ -253,45 +257,6 @@ class Position:
 
     # --- parts ----------------------------------------------------------------------------
 
-    def _turned(
-        self,
-        part: str,
-        number: int,
-        demonstrations: tuple[Example, ...],
-        labels: tuple[str, ...],
-        budget: int,
-        seeds: Seeds,
-        *,
-        ends_differ: bool = False,
-    ) -> list[Context]:
-        """Return the contexts of one set, an order and its reverse beside each other."""
-        names = letters(labels)
-        shown = [str(one.label) for one in demonstrations]
-        rng = seeds.rng(self.id, "orders", *(one.id for one in demonstrations))
-        found = orders(shown, budget, rng, ends_differ=ends_differ)
-        return [
-            Context(
-                name=f"{part} {number or ''}".rstrip()
-                + f": {''.join(names[shown[i]] for i in order)} {'-'.join(str(i + 1) for i in order)}",
-                set=number,
-                demonstrations=tuple(demonstrations[i] for i in order),
-            )
-            for order in found
-        ]
-
-    def _skips(self, part: str, reason: str, *metrics: str, applicable: bool = True) -> Iterator[Skip]:
+    def _skips(self, part: str, reason: str, *metrics: str) -> Iterator[Skip]:
         for metric in metrics or METRICS[part]:
-            yield Skip(probe=self.id, metric=metric, slice=part, reason=reason, applicable=applicable)
-
-
-def _ends(answers: Answers) -> Floats:
-    """Return (c, n): 1 where the answer is the last demonstration's label, -1 where the first's, else 0."""
-    shown, predicted = answers.shown_labels(), answers.predicted
-    last, first = predicted == shown[:, -1:], predicted == shown[:, :1]
-    said: Floats = last.astype(np.float64) - first
-    return said
-
-
-def _cut(answers: Answers) -> str:
-    """Say how many texts were cut, if any."""
-    return f"; {answers.truncated} texts were cut to the model's length" if answers.truncated else ""
+            yield Skip(probe=self.id, metric=metric, slice=part, reason=reason)

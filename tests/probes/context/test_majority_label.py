@@ -202,10 +202,12 @@ def test_a_model_without_a_prompt_is_not_applicable() -> None:
     assert not found.applicable
 
 
-def test_a_prompt_without_demonstrations_is_measured_all_the_same() -> None:
+def test_a_prompt_without_demonstrations_is_asked_only_where_shots_are_given() -> None:
     given = data()
+    model = replace(prompted(given, shots=0), noise=0.3)
 
-    assert isinstance(findings(SMALL, replace(prompted(given, shots=0), noise=0.3), given)[KEY], Finding)
+    assert not skip(SMALL, model, given).applicable
+    assert isinstance(findings(replace(SMALL, shots=4), model, given)[KEY], Finding)
 
 
 def test_a_single_item_is_refused() -> None:

@@ -242,10 +242,14 @@ def test_a_prompt_without_demonstrations_has_no_order_and_the_recipe_is_measured
     model = replace(prompted(given, shots=0), recency=0.5)
 
     skipped = skips(SMALL, model, given)
+    asked = replace(SMALL, shots=4)
 
-    assert {("recency", "prompt"), ("order_spread", "prompt"), ("slot_effect", "prompt")} == set(skipped)
-    assert not any(skip.applicable for skip in skipped.values())
-    assert "of 4 demonstrations" in findings(SMALL, model, given)["recency", "recipe"].note
+    assert {(None, None)} == set(skipped)
+    assert {("recency", None), ("order_spread", None), ("slot_effect", None)} == set(
+        skips(asked, model, given)
+    )
+    assert not any(skip.applicable for skip in [*skipped.values(), *skips(asked, model, given).values()])
+    assert "of 4 demonstrations" in findings(asked, model, given)["recency", "recipe"].note
 
 
 @pytest.mark.parametrize(
@@ -360,7 +364,7 @@ def test_intervals_hold_the_recency_of_the_recipe(recency: float) -> None:
     held = [
         estimate.low <= recency <= estimate.high
         for seed in range(200)
-        for found in [findings(Position(), replace(model, seed=10 * seed), given, seed)]
+        for found in [findings(Position(shots=4), replace(model, seed=10 * seed), given, seed)]
         for estimate in [found["recency", "recipe"].estimate]
     ]
 
