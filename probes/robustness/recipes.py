@@ -1,0 +1,286 @@
+"""TextAttack's recipes by name: what each needs, and one attack on one text.
+
+Transformations, constraints, goal functions and search methods are TextAttack's; only who answers the
+model's queries is ours. TextAttack downloads word lists when it is imported and when some recipes are built,
+and leaves files in the home folder; here it does neither: what is not on this machine is a reason not to run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audit.schema import Text
+from probes.robustness import quietly
+from probes.robustness.lockstep import Ask, Floats
+
+SPLIT = "<SPLIT>"
+"""TextAttack's own mark between the texts of a pair: a text that holds it would be cut there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One of TextAttack's recipes, as this probe runs it."""
+
+    build: Callable[[Any], Any]
+    """Model wrapper → `textattack.Attack`."""
+    corpora: tuple[str, ...] = ("stopwords",)
+    """What it reads of NLTK's data."""
+    targeted: bool = False
+    """It aims at the runner-up class: there is no untargeted form. Every text that it asks is a candidate."""
+    reduces: bool = False
+    """It takes words away while the answer stays, instead of changing the answer."""
+
+
+def _deepwordbug(victim: Any) -> Any:
+    from textattack.attack_recipes import DeepWordBugGao2018
+
+    return DeepWordBugGao2018.build(victim)
+
+
+def _pruthi(victim: Any) -> Any:
+    from textattack.attack_recipes import Pruthi2019
+
+    return Pruthi2019.build(victim)
+
+
+def _pwws(victim: Any) -> Any:
+    from textattack.attack_recipes import PWWSRen2019
+
+    return PWWSRen2019.build(victim)
+
+
+def _input_reduction(victim: Any) -> Any:
+    from textattack.attack_recipes import InputReductionFeng2018
+
+    return InputReductionFeng2018.build(victim)
+
+
+def _bad_characters(kind: str) -> Callable[[Any], Any]:
+    def build(victim: Any) -> Any:
+        from textattack.attack_recipes import BadCharacters2021
+
+        return BadCharacters2021.build(
+            victim, goal_function_type="targeted_classification", perturbation_type=kind
+        )
+
+    return build
+
+
+RECIPES = {
+    "pruthi": Recipe(build=_pruthi),
+    "deepwordbug": Recipe(build=_deepwordbug),
+    "pwws": Recipe(build=_pwws, corpora=("stopwords", "wordnet")),
+    "bad-characters": Recipe(build=_bad_characters("homoglyphs"), targeted=True),
+    "bad-characters-invisible": Recipe(build=_bad_characters("invisible"), targeted=True),
+    "input-reduction": Recipe(build=_input_reduction, reduces=True),
+}
+"""TextAttack's name → recipe; `bad-characters` swaps letters for look-alikes, its other form hides some."""
+
+
+# --- what is there ------------------------------------------------------------------------
+
+
+def missing(name: str) -> str:
+    """Return what the recipe lacks on this machine and how to get it, empty where nothing is missing.
+
+    To be called after `look_in`.
+    """
+    if importlib.util.find_spec("textattack") is None:
+        return 'TextAttack is not installed: pip install "trust-audit[attack]"'
+    import nltk  # type: ignore[import-untyped]  # comes with textattack
+
+    lost = []
+    for corpus in dict.fromkeys(("stopwords", *RECIPES[name].corpora)):  # its import reads stop words
+        try:
+            getattr(nltk.corpus, corpus).ensure_loaded()
+        except LookupError:
+            lost.append(corpus)
+    if not lost:
+        return ""
+    return (
+        f"NLTK's {' and '.join(lost)} are not on this machine: python -m nltk.downloader {' '.join(lost)}, "
+        "or name the folder that holds corpora/ in nltk_data"
+    )
+
+
+def look_in(places: str | None) -> None:
+    """Let NLTK look in these folders first, parted as in PATH, from now on in this process.
+
+    Taking them away again would lock NLTK out of what it has opened there; the environment stays as it is.
+    """
+    if not places or importlib.util.find_spec("nltk") is None:
+        return
+    import nltk
+
+    named = [str(Path(place).expanduser()) for place in places.split(os.pathsep) if place]
+    nltk.data.path = [*named, *(place for place in nltk.data.path if place not in named)]
+
+
+# --- one text -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What an attack on one text came to."""
+
+    text: Text
+    """The last text: adversarial, reduced, or the best that was found."""
+    probabilities: tuple[float, ...]
+    """(k,) the answer to it."""
+    words: int
+    """Of the original."""
+    changed: int
+    """Words of it that the last text has not at their place."""
+    left: int
+    """Words of the last text."""
+    queries: int
+    """As TextAttack counts: the original and repeated texts included."""
+    spent: bool
+    """True where the budget was used up."""
+
+    @property
+    def predicted(self) -> int:
+        """Place of the label that was answered, the first of equals."""
+        return int(np.argmax(self.probabilities))
+
+
+class Incomplete(Exception):
+    """The installed TextAttack lacks a file that a recipe reads."""
+
+
+def _built(recipe: Recipe, victim: _Victim) -> Any:
+    try:
+        return recipe.build(victim)
+    except FileNotFoundError as error:  # the wheel of 0.3.11 has no table of look-alikes
+        lost = Path(str(error.filename)).name
+        raise Incomplete(
+            f"the installed TextAttack came without {lost}: install one that has it, or take another recipe"
+        ) from error
+
+
+class Attacker:
+    """A recipe that can be run on one text after another; each text starts from empty caches.
+
+    Raises:
+        Incomplete: when it is made, where the recipe cannot be built from what is installed.
+    """
+
+    def __init__(self, recipe: Recipe, budget: int) -> None:
+        self._recipe = recipe
+        self._victim = _Victim()
+        quietly.bring()
+        with quietly.quiet():
+            self._attack = _built(recipe, self._victim)
+        goal = self._attack.goal_function
+        goal.query_budget = budget
+        goal.batch_size = budget  # a search's question is asked whole, and the driver packs it
+        self._best: Any = None
+        if recipe.targeted:
+            self._attack.search_method.get_goal_results = self._results
+
+    def run(self, text: Text, label: int, target: int, ask: Ask) -> Attempt:
+        """Attack one text.
+
+        Args:
+            text: a text or pair that the model answers rightly.
+            label: place of its label.
+            target: place of the class that a targeted recipe aims at.
+            ask: answers the model's queries.
+        """
+        from textattack.attack_results import SkippedAttackResult
+        from textattack.shared import AttackedText
+
+        goal = self._attack.goal_function
+        self._victim.start(text, ask)
+        self._best = None
+        if self._recipe.targeted:
+            goal.target_class = target
+        given = text if isinstance(text, str) else OrderedDict(zip(("text", "pair"), text, strict=True))
+        before = AttackedText(given)
+        try:
+            ended = self._attack.attack(before, label)
+            if isinstance(ended, SkippedAttackResult):
+                raise ValueError("the model answered the same text otherwise when it was asked again")
+            result = ended.perturbed_result
+        except _Spent:
+            if self._best is None:
+                raise
+            result = self._best
+        finally:
+            self._attack.clear_cache()
+        return self._attempt(before, result)
+
+    def _attempt(self, before: Any, result: Any) -> Attempt:
+        goal, after = self._attack.goal_function, result.attacked_text
+        aligned = before.num_words == after.num_words
+        changed = len(before.all_words_diff(after)) if aligned else before.words_diff_num(after)
+        return Attempt(
+            text=self._victim.parted(after.tokenizer_input),
+            probabilities=tuple(float(p) for p in result.raw_output),
+            words=before.num_words,
+            changed=min(changed, before.num_words),
+            left=after.num_words,
+            queries=goal.num_queries,
+            spent=goal.num_queries >= goal.query_budget,
+        )
+
+    def _results(self, texts: list[Any]) -> Any:
+        """Answer differential evolution, which knows no budget, and keep the best text that it has seen."""
+        goal = self._attack.goal_function
+        if goal.num_queries >= goal.query_budget:
+            raise _Spent
+        results, over = goal.get_results(texts)
+        for result in results:
+            if self._best is None or result.score >= self._best.score:
+                self._best = result
+        return results, over
+
+
+class _Spent(Exception):
+    """The budget is used up in the middle of a search that does not ask about it."""
+
+
+class _Victim:
+    """What TextAttack takes for a model."""
+
+    model = None  # its class is what TextAttack looks at, to warn
+
+    def start(self, text: Text, ask: Ask) -> None:
+        """Set whom to ask, and the text whose shape every query has."""
+        self._text, self._ask = text, ask
+
+    def __call__(self, texts: Sequence[Text]) -> Floats:
+        return self._ask([self.parted(text) for text in texts])
+
+    def parted(self, text: Text) -> Text:
+        """Return a pair as a pair: bad characters join its texts, and their line break is still there."""
+        if isinstance(self._text, str) or not isinstance(text, str):
+            return text
+        lines = text.split("\n")
+        first = self._text[0].count("\n") + 1
+        return "\n".join(lines[:first]), "\n".join(lines[first:])
+
+
+def length(text: Text) -> int:
+    """Count the characters of a text or of both texts of a pair."""
+    return len(text) if isinstance(text, str) else sum(map(len, text))
+
+
+def unfit(text: Text, characters: int) -> str:
+    """Return why a text cannot be attacked, empty where it can; to be asked once TextAttack is there."""
+    from textattack.shared.utils import words_from_text
+
+    parts = (text,) if isinstance(text, str) else text
+    if length(text) > characters:
+        return f"longer than {characters} characters"
+    if any(SPLIT in part for part in parts):
+        return f"with TextAttack's own mark {SPLIT}"
+    return "" if words_from_text("\n".join(parts)) else "without a word"
