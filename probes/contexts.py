@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.errors import ConfigError, shown
-from audit.schema import Example, Facts, Finding, Item, PromptedClassifier, Skip, content_hash
+from audit.schema import Data, Example, Facts, Finding, Item, PromptedClassifier, Skip, content_hash
 from audit.seeds import Seeds
 
 Bools = NDArray[np.bool_]
@@ -169,6 +169,47 @@ def made_even(shots: int, labels: int) -> int:
     (4, 6)
     """
     return -(-shots // labels) * labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What probes of one budget ask alike."""
+
+    sets: tuple[tuple[Example, ...], ...]
+    """Demonstration sets, each label by label."""
+    used: tuple[Example, ...]
+    """Examples that no item may be: those of the sets and of the prompt in use."""
+    items: tuple[Example, ...]
+    """Test items, balanced over labels."""
+    why: str
+    """Why the sets are too few for a statement about others; empty if they suffice."""
+
+
+def draw(
+    prompted: PromptedClassifier, data: Data, seeds: Seeds, *, sets: int, shots: int | None, items: int
+) -> Drawn:
+    """Draw label-balanced demonstration sets and test items for the prompt in use.
+
+    Args:
+        shots: as for `balanced_shots`.
+    """
+    labels = prompted.labels
+    each = balanced_shots(shots, prompted) // len(labels)
+    found = draw_sets(data.train, labels, each=each, count=sets, seeds=seeds)
+    shown_sets = tuple(tuple(one for label in labels for one in one_set[label]) for one_set in found)
+    used = (*prompted.prompt.demonstrations, *(one for shown_set in shown_sets for one in shown_set))
+    return Drawn(
+        sets=shown_sets,
+        used=used,
+        items=balanced_items(data.test, labels, items, seeds, without=used),
+        why=too_few(data.train, labels, each=each, asked=sets, found=len(found)),
+    )
+
+
+def no_items(probe: str) -> Skip:
+    """Return the Skip of a probe that has fewer than two items to ask."""
+    why = "data.test has fewer than 2 labelled texts that are not demonstrations"
+    return Skip(probe=probe, reason=why)
 
 
 def draw_sets(

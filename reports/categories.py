@@ -18,6 +18,8 @@ _ROW = 17.0
 _MOST_ROWS = 60
 _LETTER = 6.3
 """Widest usual letter, in units of the picture, to leave room for names."""
+_CAPITAL = 9.0
+"""The same of capital letters."""
 _SHARE_WORDS = re.compile(
     r"share|rate\b|accuracy|confidence|probabilit|coverage|%|percent|gap|error", re.IGNORECASE
 )
@@ -45,6 +47,11 @@ def bars(series: Series, key: str) -> Markup:
     return _rows(series, key, svg.span(ends, zero=True), _bar)
 
 
+def _width(name: str) -> float:
+    """Return the room that a name needs; capitals, as in orders of labels, are wider than other letters."""
+    return sum(_CAPITAL if letter.isupper() else _LETTER for letter in name)
+
+
 Drawer = Callable[[Point, Scale, float, int, bool], list[Markup]]
 
 
@@ -52,7 +59,7 @@ def _rows(series: Series, key: str, ends: tuple[float, float], draw: Drawer) -> 
     groups = list(dict.fromkeys(point.group for point in series.points))
     names = _names(series.points)
     shown = list(names)[:_MOST_ROWS]
-    gutter = min(150.0, 12 + _LETTER * max(len(svg.cut(names[at], 22)) for at in shown))
+    gutter = min(150.0, 12 + max(_width(svg.cut(names[at], 22)) for at in shown))
     scale = Scale(low=ends[0], high=ends[1], start=gutter, end=WIDTH - 46)
     percent = is_share(series.y, [p.y for p in series.points])
     tall = 7 + _ROW * len(groups)

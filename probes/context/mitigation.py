@@ -30,7 +30,7 @@ its interval takes the sign of each bin's gap as known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -49,12 +49,11 @@ from audit.schema import (
 )
 from audit.seeds import Seeds
 from probes import contexts
-from probes.context import comparison, entropy, gains, mending
+from probes.context import comparison, entropy, gains, mending, turning
 from probes.context.blank import BLANKS, domain_texts
 from probes.context.comparison import CHOICES, skips
 from probes.context.mending import METHODS, Inputs
-from probes.context.turning import turned
-from probes.contexts import Context
+from probes.contexts import Context, Drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,32 +129,23 @@ class Mitigation:
     def _measure(
         self, model: PromptedClassifier, data: Data, seeds: Seeds, facts: Facts
     ) -> Iterator[Finding | Skip | Item]:
-        shots = contexts.balanced_shots(self.shots, model)
-        each = shots // len(model.labels)
-        sets = contexts.draw_sets(data.train, model.labels, each=each, count=self.sets, seeds=seeds)
-        drawn = [tuple(one for label in model.labels for one in each_set[label]) for each_set in sets]
-        used = [*model.prompt.demonstrations, *(one for shown in drawn for one in shown)]
-        items, own_items = (
-            contexts.balanced_items(data.test, model.labels, count, seeds, without=used)
-            for count in (self.items, self.own_items)
+        drawn = contexts.draw(model, data, seeds, sets=self.sets, shots=self.shots, items=self.items)
+        items = drawn.items
+        own_items = contexts.balanced_items(
+            data.test, model.labels, self.own_items, seeds, without=drawn.used
         )
         if min(len(items), len(own_items)) < 2:
-            few = "data.test has fewer than 2 labelled texts that are not demonstrations"
-            yield Skip(probe=self.id, reason=few)
+            yield contexts.no_items(self.id)
             return
         most = max(self.fit_items, self.own_fit_items)
         inputs = Inputs(
             pair=items[0].pair is not None,
             domain=tuple(domain_texts(data.train, self.domain_strings, seeds)),
-            free=mending.free_texts(data.train, most, seeds, without=[*used, *items, *own_items]),
+            free=mending.free_texts(data.train, most, seeds, without=[*drawn.used, *items, *own_items]),
         )
-        why = contexts.no_recipe(model, self.shots) or contexts.too_few(
-            data.train, model.labels, each=each, asked=self.sets, found=len(sets)
-        )
+        why = contexts.no_recipe(model, self.shots) or drawn.why
         few_free = replace(inputs, free=inputs.free[: self.fit_items])
-        yield from (
-            skips("recipe", why) if why else self._recipe(model, drawn, items, few_free, seeds, facts)
-        )
+        yield from (skips("recipe", why) if why else self._recipe(model, drawn, few_free, seeds, facts))
         own_free = replace(inputs, free=inputs.free[: self.own_fit_items])
         yield from self._prompt(model, own_items, own_free, seeds, facts)
 
@@ -164,17 +154,13 @@ class Mitigation:
     def _recipe(
         self,
         model: PromptedClassifier,
-        drawn: Sequence[tuple[Example, ...]],
-        items: tuple[Example, ...],
+        drawn: Drawn,
         inputs: Inputs,
         seeds: Seeds,
         facts: Facts,
     ) -> Iterator[Finding | Skip]:
-        under = [
-            context
-            for s, shown in enumerate(drawn, 1)
-            for context in turned("recipe", s, shown, model.labels, self.orders, seeds, ends_differ=True)
-        ]
+        items = drawn.items
+        under = turning.recipe(drawn.sets, model.labels, self.orders, seeds)
         try:
             asked = mending.ask(model, under, items, inputs)
         except ModelError as error:  # the prompt in use fits; longer training texts may not
@@ -199,7 +185,10 @@ class Mitigation:
                 continue
             held[name] = stats.two_way_mean(chosen, low=0.0, high=1.0)
             results += comparison.choice(name, raw, chosen, held[name], keep=self.keep)
-        of = f"{len(drawn)} sets, {len(under)} contexts of {len(drawn[0])} demonstrations, {len(items)} items"
+        of = (
+            f"{len(drawn.sets)} sets, {len(under)} contexts of {len(drawn.sets[0])} demonstrations, "
+            f"{len(items)} items"
+        )
         picture = gains.accuracy_by_method(held)
         yield comparison.accuracy("recipe.raw", held["raw"], of + raw.cut, picture)
         yield comparison.recency("raw", raw)

@@ -23,7 +23,7 @@ since a maximum of noisy numbers lies too high.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,9 +45,9 @@ from audit.schema import (
 )
 from audit.seeds import Seeds
 from probes import contexts
-from probes.context import pictures, slots, spread
+from probes.context import pictures, slots, spread, turning
 from probes.context.turning import ends, turned
-from probes.contexts import Answers
+from probes.contexts import Answers, Drawn
 
 Floats = NDArray[np.float64]
 
@@ -114,38 +114,20 @@ class Position:
     def _measure(
         self, model: PromptedClassifier, data: Data, seeds: Seeds
     ) -> Iterator[Finding | Skip | Item]:
-        shots = contexts.balanced_shots(self.shots, model)
-        each = shots // len(model.labels)
-        sets = contexts.draw_sets(data.train, model.labels, each=each, count=self.sets, seeds=seeds)
-        drawn = [tuple(one for label in model.labels for one in each_set[label]) for each_set in sets]
-        own = model.prompt.demonstrations
-        used = [*own, *(one for demonstrations in drawn for one in demonstrations)]
-        items = contexts.balanced_items(data.test, model.labels, self.items, seeds, without=used)
-        if len(items) < 2:
-            yield Skip(
-                probe=self.id, reason="data.test has fewer than 2 labelled texts that are not demonstrations"
-            )
+        drawn = contexts.draw(model, data, seeds, sets=self.sets, shots=self.shots, items=self.items)
+        if len(drawn.items) < 2:
+            yield contexts.no_items(self.id)
             return
-        why = contexts.too_few(data.train, model.labels, each=each, asked=self.sets, found=len(sets))
-        yield from self._skips("recipe", why) if why else self._recipe(model, drawn, items, seeds)
-        yield from self._prompt(model, items, seeds)
+        yield from self._skips("recipe", drawn.why) if drawn.why else self._recipe(model, drawn, seeds)
+        yield from self._prompt(model, drawn.items, seeds)
 
     # --- the recipe -----------------------------------------------------------------------
 
     def _recipe(
-        self,
-        model: PromptedClassifier,
-        drawn: Sequence[tuple[Example, ...]],
-        items: tuple[Example, ...],
-        seeds: Seeds,
+        self, model: PromptedClassifier, drawn: Drawn, seeds: Seeds
     ) -> Iterator[Finding | Skip | Item]:
-        asked = [
-            context
-            for s, demonstrations in enumerate(drawn, 1)
-            for context in turned(
-                "recipe", s, demonstrations, model.labels, self.orders, seeds, ends_differ=True
-            )
-        ]
+        items = drawn.items
+        asked = turning.recipe(drawn.sets, model.labels, self.orders, seeds)
         try:
             answers = contexts.ask(model, asked, items)
         except ModelError as error:  # the prompt in use fits; longer training texts may not
@@ -157,7 +139,7 @@ class Position:
             return
         said = ends(answers)  # (c, n) of -1, 0, 1
         of_set = np.array([context.set for context in answers.contexts])
-        table = np.stack([said[of_set == s].mean(axis=0) for s in range(1, len(drawn) + 1)])  # (g, n)
+        table = np.stack([said[of_set == s].mean(axis=0) for s in range(1, len(drawn.sets) + 1)])  # (g, n)
         pairs = said.reshape(-1, 2, len(items)).mean(axis=(1, 2))  # an order and its reverse stand together
         yield Finding(
             probe=self.id,
@@ -168,8 +150,8 @@ class Position:
             better="zero",
             p=stats.sign_flip_p(pairs, rng=seeds.rng(self.id, "recipe")),
             family="position",
-            note=f"{len(drawn)} sets of {len(drawn[0])} demonstrations, {len(asked)} orders in all, "
-            f"{len(items)} items; by set from {table.mean(axis=1).min():.3f} to "
+            note=f"{len(drawn.sets)} sets of {len(drawn.sets[0])} demonstrations, {len(asked)} orders in "
+            f"all, {len(items)} items; by set from {table.mean(axis=1).min():.3f} to "
             f"{table.mean(axis=1).max():.3f}{answers.cut}",
             series=pictures.accuracy_by_context(answers),
         )

@@ -25,7 +25,7 @@ numbers lie too far out; of `label_reliance` over items, for the shuffles that w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -46,7 +46,7 @@ from audit.schema import (
 from audit.seeds import Seeds
 from probes import contexts
 from probes.context import components, pictures, spread, turning, wordings
-from probes.contexts import Answers
+from probes.contexts import Answers, Drawn
 
 METRICS = {
     "recipe": ("accuracy", "accuracy_sd", "worst_context_gain"),
@@ -112,50 +112,33 @@ class Sensitivity:
     def _measure(
         self, model: PromptedClassifier, data: Data, seeds: Seeds
     ) -> Iterator[Finding | Skip | Item]:
-        shots = contexts.balanced_shots(self.shots, model)
-        each = shots // len(model.labels)
-        sets = contexts.draw_sets(data.train, model.labels, each=each, count=self.sets, seeds=seeds)
-        drawn = [tuple(one for label in model.labels for one in each_set[label]) for each_set in sets]
-        used = [*model.prompt.demonstrations, *(one for demonstrations in drawn for one in demonstrations)]
-        items = contexts.balanced_items(data.test, model.labels, self.items, seeds, without=used)
-        if len(items) < 2:
-            yield Skip(
-                probe=self.id, reason="data.test has fewer than 2 labelled texts that are not demonstrations"
-            )
+        drawn = contexts.draw(model, data, seeds, sets=self.sets, shots=self.shots, items=self.items)
+        if len(drawn.items) < 2:
+            yield contexts.no_items(self.id)
             return
-        why = contexts.too_few(data.train, model.labels, each=each, asked=self.sets, found=len(sets))
         none = contexts.no_recipe(model, self.shots)
         if none:
             for metric in METRICS["recipe"]:  # of no slice: a rule on it is then not applicable
                 yield Skip(probe=self.id, metric=metric, reason=none, applicable=False)
         else:
-            yield from self._skips("recipe", why) if why else self._recipe(model, drawn, items, seeds)
-        yield from self._templates(model, items, seeds)
-        yield from self._labels(model, items, seeds)
+            yield from self._skips("recipe", drawn.why) if drawn.why else self._recipe(model, drawn, seeds)
+        yield from self._templates(model, drawn.items, seeds)
+        yield from self._labels(model, drawn.items, seeds)
 
     # --- the recipe -----------------------------------------------------------------------
 
     def _recipe(
-        self,
-        model: PromptedClassifier,
-        drawn: Sequence[tuple[Example, ...]],
-        items: tuple[Example, ...],
-        seeds: Seeds,
+        self, model: PromptedClassifier, drawn: Drawn, seeds: Seeds
     ) -> Iterator[Finding | Skip | Item]:
-        asked = [
-            context
-            for s, demonstrations in enumerate(drawn, 1)
-            for context in turning.turned(
-                "recipe", s, demonstrations, model.labels, self.orders, seeds, ends_differ=True
-            )
-        ]
+        items = drawn.items
+        asked = turning.recipe(drawn.sets, model.labels, self.orders, seeds)
         try:
             answers = contexts.ask(model, asked, items)
         except ModelError as error:  # the prompt in use fits; longer training texts may not
             yield from self._skips("recipe", str(error))
             return
         yield from answers.records(self.id)
-        right = answers.right.reshape(len(drawn), -1, len(items))  # every set has as many orders
+        right = answers.right.reshape(len(drawn.sets), -1, len(items))  # every set has as many orders
         yield self._accuracy(answers, right)
         yield self._sd(answers, right)
         yield self._worst(answers, seeds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +49,17 @@ def turned(
             demonstrations=tuple(demonstrations[i] for i in order),
         )
         for order in found
+    ]
+
+
+def recipe(
+    sets: Sequence[tuple[Example, ...]], labels: tuple[str, ...], budget: int, seeds: Seeds
+) -> list[Context]:
+    """Return the contexts of all demonstration sets, in orders whose ends differ."""
+    return [
+        context
+        for number, shown in enumerate(sets, 1)
+        for context in turned("recipe", number, shown, labels, budget, seeds, ends_differ=True)
     ]
 
 

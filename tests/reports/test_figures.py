@@ -216,3 +216,12 @@ def test_a_series_with_one_point_has_an_axis() -> None:
     series = replace(Series(kind="curve", title="t", x="x", y="y", points=(Point(x=3, y=0),)))
 
     assert [] != [e for e in drawn(series).iter("text") if e.attrib["class"] == "tick"]
+
+
+def test_names_in_capitals_lie_inside_the_frame() -> None:
+    points = tuple(Point(x=i, y=0.5, label=name) for i, name in enumerate(("PPNN", "WWWW", "MNMN")))
+    root = drawn(Series(kind="bars", title="t", x="order", y="share", points=points))
+
+    labels = [one for one in root.iter() if one.get("class") == "label"]
+    assert {"PPNN", "WWWW", "MNMN"} <= {one.text for one in labels}
+    assert all(float(one.get("x", "0")) >= 9.0 * len(one.text or "") for one in labels)

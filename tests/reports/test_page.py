@@ -182,6 +182,23 @@ def test_a_page_of_very_many_long_examples_stays_under_two_megabytes(record: Rec
     assert len(html.encode()) < 2_000_000 and "17 more stand in record.json" in html
 
 
+@pytest.mark.parametrize(
+    ("after", "shown"),
+    [("b", "Text → a then → b (changed)"), ("a", "Text → a then → a"), (None, "Text → a")],
+)
+def test_a_text_that_was_asked_twice_shows_both_answers(
+    record: Record, after: str | None, shown: str
+) -> None:
+    finding = next(o for o in record.outcomes if isinstance(o, Finding))
+    case = Case(example="twice", text="the same text", before="a", after=after)
+    one = replace(finding, cases=(case,), series=None)
+
+    html = page.render(replace(record, outcomes=(one,)), decision="BLOCK", exit_code=1)
+
+    (said,) = re.findall(r'<div class="case">.*?<dt>(.*?)</dt>', html, re.DOTALL)
+    assert shown == " ".join(re.sub("<.*?>", "", said).split())
+
+
 NASTY = st.text(st.characters(), max_size=40)
 
 
