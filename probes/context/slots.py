@@ -43,7 +43,8 @@ def slot_effects(answers: Answers) -> Slots:
     kinds, of_kind = np.unique(columns, axis=0, return_inverse=True)  # equal items are left out alike
     whole = _fit(design, total, n, len(answers.labels))  # (k,)
     without = np.array([_fit(design, total - kind, n - 1, len(answers.labels)) for kind in kinds])
-    pseudo = n * whole - (n - 1) * without[of_kind.ravel()]  # (n, k)
+    # Rounded: what differs by rounding alone is no spread, and would have an interval without a width.
+    pseudo = np.round(n * whole - (n - 1) * without[of_kind.ravel()], 9)  # (n, k)
     return Slots(
         effects=tuple(stats.mean(slot) for slot in pseudo.T),
         last_minus_first=stats.mean(pseudo[:, -1] - pseudo[:, 0]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -49,6 +51,14 @@ def test_known_pulls_lie_in_their_intervals() -> None:
 def test_items_that_are_answered_alike_give_no_interval() -> None:
     with pytest.raises(ValueError, match="no spread"):
         slots.slot_effects(answers((0.0, 0.0, 0.0, 99.0), 20))
+
+
+def test_items_that_no_order_moves_give_no_interval_without_a_width() -> None:
+    moved = answers((0.0, 0.0, 0.0, 1.0), 24)
+    still = np.repeat(moved.probabilities[:1], len(moved.contexts), axis=0)
+
+    with pytest.raises(ValueError, match="no spread"):
+        slots.slot_effects(replace(moved, probabilities=still))
 
 
 def test_the_picture_names_both_ends() -> None:
