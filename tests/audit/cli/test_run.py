@@ -38,7 +38,7 @@ def test_the_record_holds_what_was_run(bench: Bench) -> None:
     assert list(result.probes) == ["calibration.confidence", "robustness.noise"]
     assert result.probes["robustness.noise"]["items"] == 40
     assert result.data[0].rows == 80
-    assert len(result.verdicts) == 6
+    assert len(result.verdicts) == 11
     assert result.times.usage.scored > 0
 
 
