@@ -114,7 +114,8 @@ def _missing(word: str, name: str, subject: Subject, data: Data) -> tuple[str, b
             met = any(name in example.groups for example in data.test)
             return ("" if met else f"needs the group column {name!r} in data.groups"), True
         case "helper":
-            return ("" if name in subject.helpers else f"needs helpers.{name}: {{source: …}}"), True
+            met = subject.encoder is not None if name == "encoder" else name in subject.helpers
+            return ("" if met else f"needs helpers.{name}: {{source: …}}"), True
     raise ValueError(f"{word!r} is not something a probe can need")
 
 

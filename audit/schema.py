@@ -534,6 +534,80 @@ class PromptedClassifier(Classifier, Protocol):
         """
 
 
+class Encoder(Protocol):
+    """Texts to vectors of length one; the product of two says how alike they are in meaning, -1 to 1."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return (n, d) vectors, in the order of the texts; equal texts get equal vectors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much there is of a model; None for what this kind of model does not tell."""
+
+    parameters: int | None = None
+    """Counted by storage, tied weights once."""
+    trainable: int | None = None
+    """What tuning may have changed: an adapter's own where there is one; 0 for a model used in context."""
+    multiplied: int | None = None
+    """Of these, what each token is multiplied with: all but tables that are only looked up."""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Number format → bytes of parameters and buffers in memory."""
+    adapter: int | None = None
+    """Parameters of the adapter."""
+    files: int | None = None
+    """Bytes on disk of all that the model needs: weights, config, tokenizer, the adapter."""
+    adapter_files: int | None = None
+    """Bytes on disk of the adapter alone."""
+    layers: int | None = None
+    width: int | None = None
+    attention: tuple[tuple[int, int], ...] = ()
+    """(in, out) of each query and value projection, in the order of the layers; a fused one counts once."""
+    peak: int | None = None
+    """Most bytes in use so far: of the GPU by torch, without a GPU of the whole process."""
+
+
+class Stopwatch(Protocol):
+    """Puts one request after the other to the model and times each, as a server without caches answers.
+
+    Nothing of an earlier request is used, and the score cache is neither read nor written. The clock runs
+    from the text to the probabilities, tokenising included, until the device has finished.
+    """
+
+    @property
+    def machine(self) -> str:
+        """What the times were taken on: device, threads, number format."""
+
+    @property
+    def keeps_prompt(self) -> bool:
+        """Whether a prompt stands before each text that a server could keep (`answer_kept`)."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether `write` can be asked."""
+
+    def tokens(self, text: Text) -> int | None:
+        """Tokens that a request with this text reads, the prompt included; None where there are no tokens."""
+
+    def answer(self, text: Text) -> float:
+        """Seconds of one request."""
+
+    def answer_kept(self, text: Text) -> float:
+        """Seconds of one request whose prompt was read before and is kept."""
+
+    def answer_together(self, texts: Sequence[Text]) -> float:
+        """Seconds of these requests in one call."""
+
+    def write(self, prompt: str, *, read: int, written: int) -> tuple[float, ...]:
+        """Seconds to the first token, then from each token to the next, `written` numbers.
+
+        The prompt is repeated or cut to `read` tokens; an end token does not end the writing.
+        """
+
+    def sizes(self) -> Sizes:
+        """Say how much there is of the model; loads it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What a probe is given: the facets of the model, None where absent."""
@@ -542,6 +616,11 @@ class Subject:
     language: LanguageModel | None = None
     prompted: PromptedClassifier | None = None
     helpers: Mapping[str, Classifier] = field(default_factory=dict)
+    """Classifiers that `helpers` names, over labels of their own: `toxicity`, `nli`."""
+    encoder: Encoder | None = None
+    """The sentence encoder of `helpers.encoder`."""
+    stopwatch: Stopwatch | None = None
+    """Asks past the caches, for times and sizes."""
     facts: Facts
 
 

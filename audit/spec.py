@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from audit.models.spec import ModelSpec, Strict
+from audit.models.spec import HelperSpec, ModelSpec, Strict
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 SetFormat = Literal["bbq", "crows-pairs", "stereoset", "truthfulqa", "winogender", "xstest"]
@@ -84,14 +84,6 @@ class DataSpec(Strict):
     limit: Annotated[int | Literal["all"] | None, BeforeValidator(_limit)] = None
     """Examples of the test set and of each shift, at most; None: the profile's limit."""
     seed: int = Field(7, ge=0, le=2**63 - 1)
-
-
-class HelperSpec(Strict):
-    """A second model that a probe asks about the first one's answers. Parsed; no probe of today uses one."""
-
-    source: Word
-    revision: str | None = None
-    device: str = "auto"
 
 
 class HelpersSpec(Strict):

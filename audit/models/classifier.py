@@ -17,7 +17,8 @@ from audit.models.ledger import Ledger
 from audit.models.parts import classifier_key, find_classifier
 from audit.models.scoring import Scorer
 from audit.models.spec import ModelSpec
-from audit.schema import Subject
+from audit.models.timing import ClassifierWatch
+from audit.schema import Sizes, Subject
 
 if TYPE_CHECKING:
     from audit.models.fine_tuned import FineTuned
@@ -45,4 +46,16 @@ def open_classifier(
     known = cache.learned("classifier", key.hex(), lambda: opened().facts())
     facts = facts_of(spec, weights=parts.weights, tokens=parts.tokens, known=known)
     scorer = Scorer(name=parts.name, labels=labels, key=key, open_engine=opened, cache=cache, ledger=ledger)
-    return Subject(classifier=scorer, facts=facts)
+
+    def sizes() -> Sizes:
+        from audit.models import sizes as counting
+
+        return counting.classifier(opened().model, parts, allow_pickle=spec.allow_pickle)
+
+    def machine() -> str:
+        from audit.models import sizes as counting
+
+        return counting.machine(opened().model, spec.dtype)
+
+    watch = ClassifierWatch(opened, sizes=sizes, machine=machine)
+    return Subject(classifier=scorer, stopwatch=watch, facts=facts)

@@ -35,6 +35,8 @@ class FineTuned:
         max_length: int | None,
         batch_tokens: int,
         notes: tuple[str, ...] = (),
+        parameters: int,
+        dtype: str,
     ) -> None:
         """Take a loaded model, in its number format and on its device.
 
@@ -46,6 +48,8 @@ class FineTuned:
             max_length: tokens of the longest text, special tokens counted; None for no limit.
             batch_tokens: tokens of a batch, padding counted.
             notes: what a reader of the facts must know.
+            parameters: how many the model has; layers in whole numbers no longer tell.
+            dtype: name of its number format.
         """
         self.batch_tokens = batch_tokens
         self._model = model.eval()
@@ -54,6 +58,8 @@ class FineTuned:
         self._order = list(order)
         self._max_length = max_length
         self._notes = notes
+        self._parameters = parameters
+        self._dtype = dtype
         self._device = next(model.parameters()).device
         self._rows = _known_ids(model)
         # A tokenizer may offer what the model does not take (a BERT tokenizer on DistilBERT).
@@ -65,13 +71,16 @@ class FineTuned:
         model.config.pad_token_id = self._pad
         model.config.use_cache = False
 
+    @property
+    def model(self) -> transformers.PreTrainedModel:
+        """The loaded model."""
+        return self._model
+
     def facts(self) -> dict[str, Json]:
         """Return what only a loaded model can tell."""
-        # Tied weights share their storage and count once.
-        sizes = {p.untyped_storage().data_ptr(): p.numel() for p in self._model.parameters()}
         return {
-            "parameters": sum(sizes.values()),
-            "dtype": str(next(self._model.parameters()).dtype).removeprefix("torch."),
+            "parameters": self._parameters,
+            "dtype": self._dtype,
             "device": self._device.type,
             "max_length": self._max_length,
             "notes": list(self._notes),
@@ -165,6 +174,11 @@ class FineTuned:
         for i, row in enumerate(rows):
             padded[i, slice(width - len(row), None) if left else slice(len(row))] = row
         return padded
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Count by storage: tied weights share theirs and count once."""
+    return sum({p.untyped_storage().data_ptr(): p.numel() for p in model.parameters()}.values())
 
 
 def _known_ids(model: transformers.PreTrainedModel) -> int | None:

@@ -62,6 +62,7 @@ def open_function(
         labels,
         weights,
         lambda: _load_function(module, function, spec, labels),
+        files=[source],
         cache=cache,
         ledger=ledger,
     )

@@ -48,7 +48,13 @@ def open_pipeline(
         )
     weights = hash_files([file], cache)
     return plain_subject(
-        spec, labels, weights, lambda: _load_pipeline(file, spec, labels), cache=cache, ledger=ledger
+        spec,
+        labels,
+        weights,
+        lambda: _load_pipeline(file, spec, labels),
+        files=[file],
+        cache=cache,
+        ledger=ledger,
     )
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from audit.models.files import versions
 from audit.models.ledger import Ledger
 from audit.models.scoring import Scorer
 from audit.models.spec import ModelSpec
+from audit.models.timing import ClassifierWatch, plain_machine, plain_sizes
 from audit.schema import Json, Subject, Text
 
 BATCH = 256
@@ -126,13 +128,15 @@ def plain_subject(
     weights: str,
     load: Callable[[], Plain],
     *,
+    files: Sequence[Path],
     cache: Cache,
     ledger: Ledger,
 ) -> Subject:
     """Return a subject around `load`, which is called now only if the facts are not remembered.
 
     Args:
-        weights: hash of the file that the answers come from.
+        weights: hash of the files.
+        files: what the answers come from.
     """
     said = {
         "asked": "log-probabilities",
@@ -150,7 +154,9 @@ def plain_subject(
         return opened()
 
     scorer = Scorer(name=spec.source, labels=labels, key=key, open_engine=engine, cache=cache, ledger=ledger)
-    return Subject(classifier=scorer, facts=facts_of(spec, weights=weights, tokens="", known=known))
+    watch = ClassifierWatch(engine, sizes=lambda: plain_sizes(files), machine=plain_machine, tokenises=False)
+    facts = facts_of(spec, weights=weights, tokens="", known=known)
+    return Subject(classifier=scorer, stopwatch=watch, facts=facts)
 
 
 def contents(texts: list[Text]) -> list[bytes]:

@@ -20,7 +20,8 @@ from audit.models.parts import CausalParts, causal_key, find_causal
 from audit.models.pieces import FIELD
 from audit.models.scoring import Scorer
 from audit.models.spec import ModelSpec
-from audit.schema import Facts, Json, Prompt, Scores, Subject, Text
+from audit.models.timing import PromptedWatch
+from audit.schema import Facts, Json, Prompt, Scores, Sizes, Subject, Text
 
 if TYPE_CHECKING:
     from audit.models.asking import Asking
@@ -163,15 +164,27 @@ def open_prompted(
     )
     raw = Prompted(shared, prompt)
     language = CachedLanguageModel(key=key, open_causal=opened, cache=cache, ledger=ledger)
+
+    def sizes() -> Sizes:
+        from audit.models import sizes as counting
+
+        return counting.causal(opened().model, parts, allow_pickle=spec.allow_pickle)
+
+    def machine() -> str:
+        from audit.models import sizes as counting
+
+        return counting.machine(opened().model, spec.dtype)
+
+    watch = PromptedWatch(opened, raw.prompt, sizes=sizes, machine=machine)
     file = None if spec.prompt is None else spec.prompt.correction
     if file is None:
         facts = _facts(spec, parts, shared, raw.prompt)
-        return Subject(classifier=raw, prompted=raw, language=language, facts=facts)
+        return Subject(classifier=raw, prompted=raw, language=language, stopwatch=watch, facts=facts)
     digest = prompt_hash(raw.prompt)
     found = load_correction(base / file, labels=labels, prompt=digest, weights=parts.weights)
     facts = with_correction(_facts(spec, parts, shared, raw.prompt), found)
     mended = Corrected(raw, found)
-    return Subject(classifier=mended, prompted=mended, language=language, facts=facts)
+    return Subject(classifier=mended, prompted=mended, language=language, stopwatch=watch, facts=facts)
 
 
 def prompt_hash(prompt: Prompt) -> str:

@@ -46,7 +46,8 @@ class ModelSpec(Strict):
     source: str
     """Hub name, local folder, .gguf file, `sklearn:FILE`, `python:module:function`, or `demo:NAME`."""
     revision: str | None = None
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16", "int8"] = "float32"
+    """`int8`, for a fine-tuned model on a CPU: linear layers in whole numbers, scaled anew for each batch."""
     device: str = "auto"
     label_map: dict[str, str] | None = None
     """Name in the model's config (LABEL_0) → label of the task."""
@@ -56,3 +57,11 @@ class ModelSpec(Strict):
     """Asked for: load a joblib file or pickled weights, which can run code."""
     trust_remote_code: bool = False
     batch_tokens: int | None = Field(None, ge=16)
+
+
+class HelperSpec(Strict):
+    """A second model that a probe asks about the first one's answers."""
+
+    source: str = Field(min_length=1, pattern=r"\S")
+    revision: str | None = None
+    device: str = "auto"

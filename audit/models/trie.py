@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Segments = tuple[tuple[int, ...], ...]
 """A beginning in token ids: what stands before the demonstrations, then one segment for each of them."""
@@ -11,7 +12,7 @@ Segments = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A segment after what stands before it."""
+    """One segment, or several in a row, after what stands before."""
 
     ids: tuple[int, ...]
     parent: int
@@ -53,11 +54,11 @@ class Trie:
 
 
 def grow(beginnings: Sequence[Segments]) -> Trie:
-    """Join beginnings.
+    """Join beginnings; segments that only ever stand together become one node, which runs in one go.
 
-    >>> trie = grow([((1, 2), (3,)), ((1, 2), (4, 5))])
+    >>> trie = grow([((1, 2), (3,)), ((1, 2), (4, 5), (6,))])
     >>> trie.tokens, trie.leaves, trie.behind(2)
-    (5, (1, 2), (0, 1, 3, 4))
+    (6, (1, 2), (0, 1, 3, 4, 5))
     """
     known: dict[Segments, int] = {(): -1}
     nodes: list[Node] = []
@@ -68,7 +69,24 @@ def grow(beginnings: Sequence[Segments]) -> Trie:
                 known[beginning[:end]] = len(nodes)
                 nodes.append(Node(beginning[end - 1], known[beginning[: end - 1]], end - 1, start))
                 start += len(beginning[end - 1])
-    return Trie(tuple(nodes), tuple(known[beginning] for beginning in beginnings))
+    return _joined(nodes, [known[beginning] for beginning in beginnings])
+
+
+def _joined(nodes: Sequence[Node], leaves: Sequence[int]) -> Trie:
+    """Join each only child with its parent where no beginning ends there; their tokens lie side by side."""
+    children = Counter(node.parent for node in nodes)
+    ends = set(leaves)
+    place: dict[int, int] = {-1: -1}
+    found: list[Node] = []
+    for i, node in enumerate(nodes):
+        parent = place[node.parent]
+        if node.parent >= 0 and children[node.parent] == 1 and node.parent not in ends:
+            found[parent] = replace(found[parent], ids=found[parent].ids + node.ids)
+            place[i] = parent
+        else:
+            place[i] = len(found)
+            found.append(replace(node, parent=parent, depth=found[parent].depth + 1 if parent >= 0 else 0))
+    return Trie(tuple(found), tuple(place[leaf] for leaf in leaves))
 
 
 def gather(beginnings: Sequence[Segments], *, most: int) -> list[list[int]]:

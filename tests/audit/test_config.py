@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import pytest
 
+from audit import compare
 from audit.config import Config, load, load_rules
 from audit.errors import ConfigError
 from audit.policy import policies
@@ -247,6 +248,11 @@ def test_zero_shots_need_no_training_data(tmp_path: Path) -> None:
         ),
         ("template:", "correction: ' '\n    template:", "model.prompt.correction is empty; name a file"),
         ("kind: in-context", "kind: fine-tuned", "model.prompt is for in-context models"),
+        (
+            "kind: in-context",
+            "kind: in-context\n  dtype: int8",
+            "model.dtype: 'int8' is for fine-tuned models",
+        ),
         ("{text}", "{sentence}", "model.prompt.template must hold {text}, got 'Review: {sentence}"),
         ("{text}", "{text} {label}", "model.prompt.template holds {label}, which nothing fills; {text} are"),
         ("{text}", "{text} {pair}", "model.prompt.template holds {pair}, but task.text_pair names no column"),
@@ -379,7 +385,7 @@ def test_a_band_is_two_rules_of_one_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", policies())
 def test_every_policy_that_ships_loads_and_says_why(name: str) -> None:
-    found, rules = load_rules(name, Path(), CATALOGUE)  # type: ignore[arg-type]
+    found, rules = load_rules(name, Path(), [*CATALOGUE, *compare.PROBES])
     assert found == name
     assert rules
     assert all(rule.why for rule in rules)

@@ -35,6 +35,15 @@ def test_what_a_level_needs_lies_in_the_levels_before(beginnings: list[Segments]
     assert len(trie.nodes) + 1 == len(known)
 
 
+@given(BEGINNINGS)
+def test_segments_that_only_stand_together_are_one_node(beginnings: list[Segments]) -> None:
+    trie = grow(beginnings)
+    children = [node.parent for node in trie.nodes]
+
+    for node in trie.nodes:
+        assert node.parent < 0 or children.count(node.parent) > 1 or node.parent in trie.leaves
+
+
 @given(BEGINNINGS, st.integers(1, 20))
 def test_groups_hold_every_beginning_once_and_fit(beginnings: list[Segments], most: int) -> None:
     groups = gather(beginnings, most=most)
