@@ -6,16 +6,21 @@ model until its answer changes, there is nothing left to try, or the query budge
 own search code runs, and gives what it gives by itself; only the queries of many searches are asked together.
 Copies of a text are attacked alike and counted as one. `input-reduction` takes words away while the answer
 stays: its number is the share of words that are left, of which TextAttack's search tries about half.
+`data.sets.adversarial`, where given, holds texts made against other models (AdvGLUE), asked as they are.
+Each success is looked at once more: no word may have become its antonym (WordNet), and a sentence encoder,
+where `helpers.encoder` names one, must find both texts alike; what passes is the valid success rate.
 Why it matters: whoever gains by a wrong answer will look for one; and a model that gives way to one typo
 gives way to chance as well. A model that answers everything alike cannot be broken and is not robust: its
 rates are not measured.
-Not covered: whether an adversarial text still means the same to a reader (look at the cases: synonyms from
-WordNet often do not), stronger searches (these are greedy, so accuracy under attack is an upper bound),
-attacks that read the gradient, defences, and draws: recipes that pick letters at random run once a text.
+Not covered: grammar, and whether a text still means the same to a reader (look at the cases: synonyms from
+WordNet often do not, and an encoder that reads misspelt words is a poor judge), stronger searches (these are
+greedy, so accuracy under attack is an upper bound), attacks that read the gradient, defences, and draws:
+recipes that pick letters at random run once a text.
 Source: TextAttack (Morris et al. 2020, arXiv:2005.05909); Pruthi et al. 2019 (arXiv:1905.11268), Gao et al.
 2018 (arXiv:1801.04354), Ren et al. 2019 (ACL P19-1103), Boucher et al. 2021 (arXiv:2106.09898), Feng et al.
-2018 (arXiv:1804.07781). Unlike TextAttack, texts without a word, longer ones than `characters`, and searches
-that end in an error are left out of every rate, and bad characters keep their best text at the budget's end.
+2018 (arXiv:1804.07781); on validity Morris et al. 2020 (arXiv:2004.14174). Unlike TextAttack, texts without
+a word, longer ones than `characters`, and searches that end in an error are left out of every rate, and bad
+characters keep their best text at the budget's end.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ import numpy as np
 from audit.errors import ConfigError, did_you_mean, shown
 from audit.schema import Classifier, Data, Demand, Example, Facts, Finding, Item, Skip, Subject, content_hash
 from audit.seeds import Seeds
-from probes.robustness import quietly, recipes, told
+from probes.robustness import quietly, recipes, static, told, validity
 from probes.robustness.lockstep import Ask, Broken, Search, drive
 from probes.robustness.outcome import Attacked, Originals
 
@@ -57,6 +62,10 @@ class Adversarial:
     """Most searches that are live at once."""
     nltk_data: str | None = None
     """Folders that hold NLTK's `corpora/`, parted as in PATH, beside those where NLTK looks by itself."""
+    similarity: float = 0.8
+    """Least similarity of an adversarial text to its original, by `helpers.encoder`, for a valid success."""
+    strict: bool = False
+    """True: a similarity of at least 0.98, the threshold of Morris et al. 2020, in the place of that one."""
     cases: int = 5
     """Adversarial texts shown for each recipe."""
 
@@ -70,6 +79,10 @@ class Adversarial:
                 known = list(recipes.RECIPES)
                 hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
                 raise ConfigError(f"{self.id}: recipes: {shown(name)} is not a recipe{hint}")
+        if not 0 < self.similarity <= 1:
+            raise ConfigError(
+                f"{self.id}: similarity: cannot be {self.similarity}; give one above 0, at most 1"
+            )
         least = {"items": 1, "query_budget": 2, "characters": 1, "lanes": 1, "cases": 0}
         for field, low in least.items():
             if getattr(self, field) < low:
@@ -80,7 +93,8 @@ class Adversarial:
     def demand(self, data: Data, facts: Facts) -> Demand:
         """Count the originals and the whole budget of every attack."""
         texts = min(self.items, sum(example.label is not None for example in data.test))
-        return Demand(texts=texts * (1 + len(self.recipes) * self.query_budget))
+        given = len(static.labelled(data.sets.get(static.SET, ())))
+        return Demand(texts=texts * (1 + len(self.recipes) * self.query_budget) + given)
 
     def run(self, subject: Subject, data: Data, seeds: Seeds) -> Iterator[Finding | Skip | Item]:
         """Ask the originals, then attack those that were answered rightly, recipe by recipe."""
@@ -94,6 +108,10 @@ class Adversarial:
         originals = _ask(subject.classifier, chosen)
         yield from told.originals(self.id, originals)
         why = _same(originals) or _hard(originals)
+        given = static.labelled(data.sets.get(static.SET, ()))
+        if given:
+            answered = _ask(subject.classifier, given)
+            yield from static.told(self.id, answered, _same(answered), self.cases)
         recipes.look_in(self.nltk_data)
         for name in self.recipes:
             lack = recipes.missing(name)
@@ -109,7 +127,10 @@ class Adversarial:
             if recipes.RECIPES[name].reduces:
                 yield from told.reduced(self.id, done, why)
             else:
-                yield from told.broken(self.id, done, why, seeds, self.cases)
+                valid = validity.check(
+                    done, subject.encoder, validity.STRICT if self.strict else self.similarity
+                )
+                yield from told.broken(self.id, done, why, valid, seeds, self.cases)
             yield from told.items(self.id, done)
 
     def _attack(self, model: Classifier, still: Attacked, seeds: Seeds) -> Attacked:

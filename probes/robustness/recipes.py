@@ -114,14 +114,26 @@ def missing(name: str) -> str:
 def look_in(places: str | None) -> None:
     """Let NLTK look in these folders first, parted as in PATH, from now on in this process.
 
-    Taking them away again would lock NLTK out of what it has opened there; the environment stays as it is.
+    Last it looks where our own stop words stand in for its list, and Debian's WordNet for its own, so that
+    recipes run where NLTK's data was never fetched; `borrowed` says so. Taking folders away again would lock
+    NLTK out of what it has opened there; the environment stays as it is.
     """
-    if not places or importlib.util.find_spec("nltk") is None:
+    if importlib.util.find_spec("nltk") is None:
         return
     import nltk
 
-    named = [str(Path(place).expanduser()) for place in places.split(os.pathsep) if place]
-    nltk.data.path = [*named, *(place for place in nltk.data.path if place not in named)]
+    named = [str(Path(place).expanduser()) for place in (places or "").split(os.pathsep) if place]
+    last = quietly.stand_in().name
+    nltk.data.path = [*named, *(place for place in nltk.data.path if place not in (*named, last)), last]
+
+
+def borrowed() -> str:
+    """Return what the reader must know where our stop words stand in for NLTK's; empty where they do not."""
+    from nltk.corpus import stopwords
+
+    if not str(stopwords.root).startswith(quietly.stand_in().name):
+        return ""
+    return "; with our own list of stop words, as NLTK's is not on this machine"
 
 
 # --- one text -----------------------------------------------------------------------------

@@ -10,26 +10,38 @@ from audit import stats
 from audit.schema import Case, Estimate, Finding, Item, Skip, Text, content_hash
 from audit.seeds import Seeds
 from probes import variants
+from probes.robustness import recipes
 from probes.robustness.outcome import Attacked, Originals
+from probes.robustness.validity import Validity
 
 # --- findings -----------------------------------------------------------------------------
 
 
-def broken(probe: str, done: Attacked, why: str, seeds: Seeds, cases: int) -> Iterator[Finding | Skip]:
+def broken(
+    probe: str, done: Attacked, why: str, valid: Validity, seeds: Seeds, cases: int
+) -> Iterator[Finding | Skip]:
     """Yield the rates of a recipe that changes answers; `why` says that they would mean nothing."""
     yield from _original_accuracy(probe, done)
     why = why or _nobody(done)
     if why:
-        names = ("accuracy_under_attack", "attack_success_rate", "perturbed_words", "queries")
+        names = (
+            "accuracy_under_attack",
+            "accuracy_drop",
+            "attack_success_rate",
+            "valid_success_rate",
+            "perturbed_words",
+            "queries",
+        )
         yield from (Skip(probe=probe, metric=name, slice=done.recipe, reason=why) for name in names)
     else:
-        yield from _rates(probe, done, seeds, cases)
+        yield from _rates(probe, done, valid, seeds, cases)
+        yield _valid(probe, done, valid)
         yield _mean(probe, done, "queries")
         yield _mean(probe, done, "perturbed_words")
     yield from _apart(probe, done)
 
 
-def _rates(probe: str, done: Attacked, seeds: Seeds, cases: int) -> Iterator[Finding]:
+def _rates(probe: str, done: Attacked, valid: Validity, seeds: Seeds, cases: int) -> Iterator[Finding]:
     tried = list(done.attempts)
     hits = [done.broke(i) for i in tried]
     stood = [i in done.attempts and not done.broke(i) for i in done.counted]
@@ -45,6 +57,16 @@ def _rates(probe: str, done: Attacked, seeds: Seeds, cases: int) -> Iterator[Fin
         better="higher",
         note=f"from an accuracy of {right:.3f}; {done.originals.baseline}{budget}{done.left_out}",
     )
+    fell = [i in done.attempts and done.broke(i) for i in done.counted]
+    yield Finding(
+        probe=probe,
+        metric="accuracy_drop",
+        slice=done.recipe,
+        estimate=_share(fell, done.texts(done.counted)),
+        unit="points of share",
+        better="lower",
+        note=f"accuracy minus accuracy under attack, on the same texts{budget}{done.left_out}",
+    )
     yield Finding(
         probe=probe,
         metric="attack_success_rate",
@@ -54,8 +76,32 @@ def _rates(probe: str, done: Attacked, seeds: Seeds, cases: int) -> Iterator[Fin
         better="lower",
         note=f"{sum(hits)} of {len(tried)} right answers were broken; a model that answers everything alike "
         f"would have 0 at an accuracy of {variants.most_frequent(done.originals.examples)[1]:.3f}"
-        f"{budget}{done.left_out}",
-        cases=_cases(done, seeds, probe, cases),
+        f"{budget}{done.left_out}{recipes.borrowed()}",
+        cases=_cases(done, valid, seeds, probe, cases),
+    )
+
+
+def _valid(probe: str, done: Attacked, valid: Validity) -> Finding | Skip:
+    """Return the share of right answers that were broken by a text that passes the checks."""
+    if not valid.checks:
+        return Skip(
+            probe=probe,
+            metric="valid_success_rate",
+            slice=done.recipe,
+            reason=f"no success could be checked: {'; '.join(valid.lacking)}",
+        )
+    tried = list(done.attempts)
+    won = [i for i in tried if done.broke(i)]
+    lacking = f"; not checked: {'; '.join(valid.lacking)}" if valid.lacking else ""
+    return Finding(
+        probe=probe,
+        metric="valid_success_rate",
+        slice=done.recipe,
+        estimate=_share([done.broke(i) and i not in valid.faults for i in tried], done.texts(tried)),
+        unit="share",
+        better="lower",
+        note=f"{len(won) - len(valid.faults)} of {len(won)} successes pass ({', '.join(valid.checks)})"
+        f"{lacking}; the recipe itself checks no meaning, and grammar is not checked",
     )
 
 
@@ -63,7 +109,14 @@ def reduced(probe: str, done: Attacked, why: str) -> Iterator[Finding | Skip]:
     """Yield what input reduction tells: how many words the answer needs."""
     yield from _original_accuracy(probe, done)
     idle = "input reduction keeps the answer by design: see kept_words"
-    for name in ("accuracy_under_attack", "attack_success_rate", "perturbed_words"):
+    changing = (
+        "accuracy_under_attack",
+        "accuracy_drop",
+        "attack_success_rate",
+        "valid_success_rate",
+        "perturbed_words",
+    )
+    for name in changing:
         yield Skip(probe=probe, metric=name, slice=done.recipe, reason=idle, applicable=False)
     why = why or _nobody(done)
     for name in ("kept_words", "queries"):
@@ -165,7 +218,7 @@ def _share(hits: Sequence[bool], texts: Sequence[Text]) -> Estimate:
 # --- what a reader can see and check ------------------------------------------------------
 
 
-def _cases(done: Attacked, seeds: Seeds, probe: str, count: int) -> tuple[Case, ...]:
+def _cases(done: Attacked, valid: Validity, seeds: Seeds, probe: str, count: int) -> tuple[Case, ...]:
     won = [i for i in sorted(done.attempts) if done.broke(i)]
     examples, labels = done.originals.examples, done.originals.labels
     picked = seeds.pick(won, count, lambda i: examples[i].id, probe, "cases", done.recipe)
@@ -177,7 +230,7 @@ def _cases(done: Attacked, seeds: Seeds, probe: str, count: int) -> tuple[Case, 
             label=examples[i].label,
             before=labels[done.originals.predicted[i]],
             after=labels[done.attempts[i].predicted],
-            note=f"{done.recipe}, {done.attempts[i].queries} queries",
+            note=f"{done.recipe}, {done.attempts[i].queries} queries{valid.note(i)}",
         )
         for i in picked
     )

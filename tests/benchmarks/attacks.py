@@ -1,11 +1,13 @@
 """How fast are attacks? TextAttack's own runner, the same with dynamic padding, ours, and bare passes.
 
-    python tests/benchmarks/attacks.py [--shared DIR] [--recipe NAME] [--sentences N] [--stock N]
+    python tests/benchmarks/attacks.py [--victim NAME] [--recipe NAME] [--sentences N] [--stock N] [--dtype T]
 
-SST-2 test sentences, `models/sst2-minilm` in float32, the same seed for each sentence in every way. The stock
-runner pads every text to the tokenizer's maximum, so it attacks the first `--stock` sentences only, and its
-seconds are scaled by queries. Bare passes are the limit: the texts that ours asked, each once, tokenised
-before, in length-sorted batches (the best of three sizes). Prints, and judges nothing.
+SST-2 test sentences, `models/sst2-minilm` or SmolLM2 with four demonstrations, the same seed for each
+sentence in every way. The stock runner pads every text to the tokenizer's maximum, so it attacks the first
+`--stock` sentences only, and its seconds are scaled by queries; around SmolLM2 there is none. Bare passes are
+the limit in float32: the texts that ours asked, each once, tokenised before, in length-sorted batches (the
+best of three sizes), past keys and values given. `--dtype` is ours alone: the others stay in float32. Prints,
+judges nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import csv
 import gzip
 import os
 import random
+import resource
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,15 +28,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from audit.models.cache import Cache
-from audit.models.ledger import Ledger
-from audit.models.load import open_subject
-from audit.models.spec import ModelSpec
-from audit.schema import Classifier, Text
+from audit.schema import Text
 from probes.robustness import quietly, recipes
 from probes.robustness.lockstep import Ask, Broken, Floats, Search, drive
 
-LABELS = ("negative", "positive")
+sys.path.insert(0, str(Path(__file__).parent))
+from victims import VICTIMS, SmolLM2, Victim
+
 BUDGET = 1_000_000
 
 
@@ -71,21 +73,26 @@ def main() -> None:
     if why := recipes.missing(options.recipe):
         raise SystemExit(why)
     quietly.bring()
-    model = open_model(options.shared)
+    victim = VICTIMS[options.victim](options.shared, options.dtype)
     asked: list[Text] = []
-    padded = by_textattack("dynamic padding", options, rows, padding=True)
-    mine = by_ours(options, rows, model, asked)
-    stock = by_textattack("stock runner", options, rows[: options.stock], padding=False)
-    bare = pass_bare(options.shared, asked)
-    print_table(options, stock, padded, mine, bare, unique=len(set(asked)))
+    others = [by_textattack("dynamic padding", victim, options.recipe, rows, stock=False)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    mine = by_ours(options, rows, victim, asked)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    if options.stock and options.victim == "minilm":
+        others += [by_textattack("stock runner", victim, options.recipe, rows[: options.stock], stock=True)]
+    bare = min((pass_bare(victim, asked, size) for size in (512, 1024, 2048)), key=lambda run: run.seconds)
+    print_table(options, others, mine, bare, unique=len(set(asked)), grown=grown)
 
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--victim", default="minilm", choices=list(VICTIMS))
     parser.add_argument("--recipe", default="deepwordbug", choices=["deepwordbug", "pruthi", "pwws"])
     parser.add_argument("--sentences", type=int, default=100)
-    parser.add_argument("--stock", type=int, default=10, help="sentences for the stock runner")
+    parser.add_argument("--stock", type=int, default=10, help="sentences for the stock runner, 0 for none")
+    parser.add_argument("--dtype", default="float32", help="number format of ours")
     return parser.parse_args()
 
 
@@ -96,29 +103,6 @@ def draw(path: Path, count: int) -> list[tuple[str, int]]:
     return [(row["content"], int(row["label"])) for row in random.Random(7).sample(rows, count)]
 
 
-def open_model(shared: Path) -> Classifier:
-    opened = open_subject(
-        ModelSpec(kind="fine-tuned", source="models/sst2-minilm"),
-        labels=LABELS,
-        pair=False,
-        prompt=None,
-        base=shared,
-        cache=Cache(None),
-        ledger=Ledger(),
-    )
-    assert opened.classifier is not None
-    opened.classifier.score(["warm"])
-    return opened.classifier
-
-
-def load_plain(shared: Path) -> tuple[Any, Any]:
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    place = shared / "models/sst2-minilm"
-    model = AutoModelForSequenceClassification.from_pretrained(place, dtype=torch.float32).eval()
-    return model, AutoTokenizer.from_pretrained(place)
-
-
 def seconds_of(work: Callable[[], Any]) -> tuple[float, Any]:
     start = time.perf_counter()
     found = work()
@@ -126,25 +110,23 @@ def seconds_of(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def by_textattack(
-    name: str, options: argparse.Namespace, rows: Sequence[tuple[str, int]], *, padding: bool
+    name: str, victim: Victim, recipe: str, rows: Sequence[tuple[str, int]], *, stock: bool
 ) -> Run:
-    from textattack.models.wrappers import HuggingFaceModelWrapper
+    from textattack.models.wrappers import ModelWrapper
 
-    model, tokenizer = load_plain(options.shared)
     calls = 0
+    answer = victim.stock() if stock and not isinstance(victim, SmolLM2) else victim.plainly
 
-    class Stock(HuggingFaceModelWrapper):  # type: ignore[misc]  # has no types
+    class Wrapped(ModelWrapper):  # type: ignore[misc]  # has no types
+        model = None
+
         def __call__(self, texts: list[str]) -> Any:
             nonlocal calls
             calls += 1
-            if not padding:
-                return super().__call__(texts)
-            given = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
-            with torch.no_grad():
-                return model(**given).logits
+            return answer(texts)
 
     with quietly.quiet():
-        attack = recipes.RECIPES[options.recipe].build(Stock(model, tokenizer))
+        attack = recipes.RECIPES[recipe].build(Wrapped())
 
     def attack_all() -> list[Outcome]:
         found = []
@@ -163,7 +145,7 @@ def by_textattack(
 
 
 def by_ours(
-    options: argparse.Namespace, rows: Sequence[tuple[str, int]], model: Classifier, asked: list[Text]
+    options: argparse.Namespace, rows: Sequence[tuple[str, int]], victim: Victim, asked: list[Text]
 ) -> Run:
     recipe, free, calls = recipes.RECIPES[options.recipe], [], 0
 
@@ -171,7 +153,7 @@ def by_ours(
         nonlocal calls
         calls += 1
         asked.extend(texts)
-        return model.score(texts).probabilities
+        return victim.ours(texts)
 
     def search(place: int) -> Search[recipes.Attempt]:
         def run(ask: Ask) -> recipes.Attempt:
@@ -201,56 +183,41 @@ def by_ours(
     return Run(name="ours", seconds=seconds, calls=calls, outcomes=outcomes)
 
 
-def pass_bare(shared: Path, asked: Sequence[Text]) -> Run:
+def pass_bare(victim: Victim, asked: Sequence[Text], size: int) -> Run:
     """Forward passes alone over the unique texts; everything else is made ready before the clock starts."""
-    model, tokenizer = load_plain(shared)
-    ids = sorted(tokenizer(sorted({str(text) for text in asked}), truncation=True)["input_ids"], key=len)
-    best = Run(name="bare passes", seconds=float("inf"), calls=0, outcomes=[])
-    for size in (512, 1024, 2048):
-        batches: list[list[list[int]]] = [[]]
-        for one in ids:
-            if (len(batches[-1]) + 1) * len(one) > size:
-                batches.append([])
-            batches[-1].append(one)
-        tensors = [tokenizer.pad({"input_ids": batch}, return_tensors="pt") for batch in batches if batch]
-
-        def ask(tensors: list[Any] = tensors) -> None:
-            with torch.inference_mode():
-                for given in tensors:
-                    model(**given)
-
-        seconds, _ = seconds_of(ask)
-        if seconds < best.seconds:
-            best = Run(name=best.name, seconds=seconds, calls=len(tensors), outcomes=[])
-    return best
+    seconds, calls = victim.bare(asked, size)
+    return Run(name="bare passes", seconds=seconds, calls=calls, outcomes=[])
 
 
 def print_table(
-    options: argparse.Namespace, stock: Run, padded: Run, mine: Run, bare: Run, unique: int
+    options: argparse.Namespace, others: Sequence[Run], mine: Run, bare: Run, *, unique: int, grown: float
 ) -> None:
     n = len(mine.outcomes)
-    scaled = stock.seconds * padded.queries / max(1, stock.queries)
     print(
-        f"{options.recipe}, {n} sentences, float32, {torch.get_num_threads()} threads, "
-        f"load {os.getloadavg()[0]:.1f}; {mine.queries} queries, {unique} unique texts"
+        f"{options.victim}, {options.recipe}, {n} sentences, ours in {options.dtype}, "
+        f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}; {mine.queries} queries, "
+        f"{unique} unique texts; ours needed {grown:.0f} MB more than the runner before it"
     )
     print(f"{'':44}{'seconds':>10}{'calls':>8}{'of ours':>10}")
-    head = f"stock runner ({len(stock.outcomes)} in {stock.seconds:.1f} s, scaled by queries)"
-    print(f"{head:44}{scaled:10.1f}{'':8}{scaled / mine.seconds:10.2f}")
-    for run in (padded, mine, bare):
-        print(f"{run.name:44}{run.seconds:10.1f}{run.calls:8}{run.seconds / mine.seconds:10.2f}")
+    for run in (*others, mine, bare):
+        part = len(run.outcomes)
+        scaled = run.seconds * (others[0].queries / run.queries if 0 < part < n else 1.0)
+        name = f"{run.name} ({part} in {run.seconds:.1f} s, scaled by queries)" if 0 < part < n else run.name
+        print(f"{name:44}{scaled:10.1f}{run.calls:8}{scaled / mine.seconds:10.2f}")
     print(f"efficiency (bare / ours): {bare.seconds / mine.seconds:.2f}")
-    for other in (stock, padded):
-        pairs = list(zip(other.outcomes, mine.outcomes, strict=False))
-        texts = sum(a.text == b.text for a, b in pairs)
-        queries = sum(a.queries == b.queries for a, b in pairs)
-        answers = sum(a.label == b.label for a, b in pairs)
-        print(
-            f"agreement with {other.name}: {texts} texts, {queries} counts, {answers} answers of {len(pairs)}"
-        )
-        for place, (a, b) in enumerate(pairs):
-            if (a.text, a.queries) != (b.text, b.queries):
-                print(f"  differs: {place}, queries {a.queries} and {b.queries}, gap {a.gap - b.gap:.1e}")
+    for other in others:
+        print_agreement(other, mine)
+
+
+def print_agreement(other: Run, mine: Run) -> None:
+    pairs = list(zip(other.outcomes, mine.outcomes, strict=False))
+    texts = sum(a.text == b.text for a, b in pairs)
+    queries = sum(a.queries == b.queries for a, b in pairs)
+    answers = sum(a.label == b.label for a, b in pairs)
+    print(f"agreement with {other.name}: {texts} texts, {queries} counts, {answers} answers of {len(pairs)}")
+    for place, (a, b) in enumerate(pairs):
+        if (a.text, a.queries) != (b.text, b.queries):
+            print(f"  differs: {place}, queries {a.queries} and {b.queries}, gap {a.gap - b.gap:.1e}")
 
 
 if __name__ == "__main__":

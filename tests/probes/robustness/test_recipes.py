@@ -195,7 +195,9 @@ def refuse(self, address): raise SystemExit(f"reached for the network: {address}
 socket.socket.connect = refuse
 log = logging.getLogger("mine")
 environment = dict(os.environ)
+from pathlib import Path
 from probes.robustness import quietly, recipes
+quietly.WORDNET = Path("/nowhere")  # as on a machine without Debian's wordnet-base
 recipes.look_in(sys.argv[1] or None)
 why = recipes.missing(sys.argv[2])
 if not why:
@@ -203,6 +205,7 @@ if not why:
     recipes.Attacker(recipes.RECIPES[sys.argv[2]], 50)
     assert not log.disabled
 assert environment == dict(os.environ), "the environment was changed"
+print("BORROWED", "" if why else recipes.borrowed())
 print("WHY", why)
 """
 
@@ -223,22 +226,43 @@ def in_a_process_of_its_own(home: Path, nltk_data: str, name: str) -> str:
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert [] == list(home.iterdir()), "the home folder was touched"
-    return ran.stdout.partition("WHY ")[2].strip()
+    return ran.stdout
 
 
 def test_missing_words_are_named_with_the_way_to_get_them(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
-    why = in_a_process_of_its_own(tmp_path / "home", "", "pwws")
+    said = in_a_process_of_its_own(tmp_path / "home", "", "pwws")
 
-    assert "python -m nltk.downloader stopwords wordnet" in why
-    assert "nltk_data" in why
+    assert "python -m nltk.downloader wordnet," in said
+    assert "nltk_data" in said
+
+
+def test_debians_wordnet_stands_in_where_nltk_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.noun").write_text("")
+    monkeypatch.setattr(quietly, "WORDNET", tmp_path)
+    with quietly.stand_in.__wrapped__() as folder:
+        assert (Path(folder) / "corpora/wordnet/index.noun").is_file()
+        assert (Path(folder) / "corpora/stopwords/english").read_text().startswith("a\nabout\nabove\n")
+
+
+@pytest.mark.slow
+def test_without_nltks_data_our_own_stop_words_stand_in_and_are_named(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    said = in_a_process_of_its_own(tmp_path / "home", "", "deepwordbug")
+
+    assert "BORROWED ; with our own list of stop words" in said
+    assert said.endswith("WHY \n")
 
 
 @pytest.mark.slow
 def test_an_import_leaves_the_home_folder_and_the_network_alone(tmp_path: Path, nltk_data: str) -> None:
     (tmp_path / "home").mkdir()
 
-    assert "" == in_a_process_of_its_own(tmp_path / "home", nltk_data, "deepwordbug")
+    said = in_a_process_of_its_own(tmp_path / "home", nltk_data, "deepwordbug")
+
+    assert said.endswith("BORROWED \nWHY \n")
 
 
 def test_named_folders_are_looked_in_first_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +271,8 @@ def test_named_folders_are_looked_in_first_and_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(nltk.data, "path", ["/usr/share", "/somewhere"])
     recipes.look_in(f"/somewhere{os.pathsep}~/else")
 
-    assert ["/somewhere", str(Path("~/else").expanduser()), "/usr/share"] == nltk.data.path
+    assert ["/somewhere", str(Path("~/else").expanduser()), "/usr/share"] == nltk.data.path[:-1]
+    assert quietly.stand_in().name == nltk.data.path[-1]
 
 
 def test_a_missing_file_of_textattack_is_named(nltk_data: str, monkeypatch: pytest.MonkeyPatch) -> None:
