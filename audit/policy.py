@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from audit import document
 from audit.complaint import complain, unknown
 from audit.errors import ConfigError, did_you_mean, shown
 from audit.places import locate
-from audit.schema import Json, Probe, Rule, Waiver
+from audit.schema import Json, Rule, Waiver
 from audit.spec import PolicySpec, WaiverSpec
 
 
 def load_rules(
-    rules: Json, base: Path, catalogue: Mapping[str, type[Probe]], *, name: str = "policy"
+    rules: Json, base: Path, catalogue: Collection[str], *, name: str = "policy"
 ) -> tuple[str, tuple[Rule, ...]]:
     """Return the name of a policy and its rules, in their order.
 
@@ -26,7 +26,7 @@ def load_rules(
         rules: a named policy (`default`), a YAML file relative to `base` that holds a list of rules, or
             the list itself, which is called `inline`. A named policy wins over a file of that name.
         base: folder that a relative path starts from.
-        catalogue: probe id → class, to tell a misspelt probe.
+        catalogue: ids of probes, to tell a misspelt one.
         name: the file that asked, for messages.
 
     Raises:
@@ -72,7 +72,7 @@ def waivers(specs: Sequence[WaiverSpec], rules: Sequence[Rule], name: str) -> tu
     return tuple(Waiver(**spec.model_dump()) for spec in specs)
 
 
-def _checked(rules: Json, name: str, catalogue: Mapping[str, type[Probe]]) -> tuple[Rule, ...]:
+def _checked(rules: Json, name: str, catalogue: Collection[str]) -> tuple[Rule, ...]:
     if not isinstance(rules, list):
         raise ConfigError(f"{name}: a policy must be a list of rules (`- probe: ...`), got {shown(rules)}")
     try:

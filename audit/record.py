@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
@@ -22,7 +22,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from audit.errors import DataError, shown
-from audit.schema import SCHEMA, Item, Record, Times, Usage
+from audit.schema import SCHEMA, Item, Record
+from audit.timeless import timeless
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -41,6 +42,8 @@ class Origin:
     """Of all that decides what the run asks: config, files it names, profile, seed."""
     started: str
     """ISO 8601, UTC."""
+    command: str = ""
+    """What was typed, where it was not `audit run` with that config."""
 
 
 def dumps(record: Record) -> str:
@@ -71,9 +74,8 @@ def loads(text: str, where: str = "record.json") -> Record:
 
 
 def digest(record: Record) -> str:
-    """Return the SHA-256 of the record apart from its times: equal for equal runs."""
-    blank = Times(started="", seconds=0.0, probes={}, usage=Usage())
-    return hashlib.sha256(dumps(replace(record, times=blank)).encode()).hexdigest()
+    """Return the SHA-256 of the record apart from times and what a clock measured: equal for equal runs."""
+    return hashlib.sha256(dumps(timeless(record)).encode()).hexdigest()
 
 
 def read(folder: Path) -> Record:
@@ -121,7 +123,9 @@ def file_hash(place: Path) -> str:
 
 
 @contextmanager
-def open_folder(root: Path, name: str, config: Path, key: str, now: datetime) -> Iterator[Path]:
+def open_folder(
+    root: Path, name: str, config: Path, key: str, now: datetime, *, command: str = ""
+) -> Iterator[Path]:
     """Give the folder of an unfinished run with the same key, or a new one; to one process at a time.
 
     Raises:
@@ -129,7 +133,7 @@ def open_folder(root: Path, name: str, config: Path, key: str, now: datetime) ->
     """
     root.mkdir(parents=True, exist_ok=True)
     unfinished = sorted(root.glob(f"{_plain(name)}-*"), reverse=True)
-    for folder in chain(unfinished, _new_folders(root, name, config, key, now)):
+    for folder in chain(unfinished, _new_folders(root, name, config, key, now, command)):
         claim = _claim(folder)
         if claim is not None:
             with claim:
@@ -144,7 +148,9 @@ def _continues(folder: Path, key: str) -> bool:
     return origin is not None and origin.digest == key and not (folder / "record.json").exists()
 
 
-def _new_folders(root: Path, name: str, config: Path, key: str, now: datetime) -> Iterator[Path]:
+def _new_folders(
+    root: Path, name: str, config: Path, key: str, now: datetime, command: str
+) -> Iterator[Path]:
     """Make folders, one each time that one is asked for."""
     stem = f"{_plain(name)}-{now:%Y%m%dT%H%M%S}"
     for counter in count(1):
@@ -157,7 +163,7 @@ def _new_folders(root: Path, name: str, config: Path, key: str, now: datetime) -
             "config": _relative(config, folder),
             "digest": key,
             "started": now.isoformat(timespec="seconds"),
-        }
+        } | ({"command": command} if command else {})
         put(folder / "origin.json", json.dumps(said, indent=1) + "\n")
         yield folder
 

@@ -84,6 +84,29 @@ def gate(
 
 
 @app.command()
+def compare(
+    base: Annotated[Path, typer.Argument(metavar="BASE", help="Folder of the run to compare with.")],
+    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="Folder of the run to judge.")],
+    role: Annotated[
+        Literal["candidate", "tuned", "aligned"],
+        typer.Option(help="What the candidate is: another model, or the base after tuning or alignment."),
+    ] = "candidate",
+    policy: Annotated[str, typer.Option(help="A named policy or a file of rules.")] = "regression",
+    out: Annotated[Path, typer.Option(help="Where the comparison's folder goes.")] = Path("audit-out"),
+    unsure: Unsure = "fail",
+    debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
+) -> int:
+    """Compare two finished runs item by item, without the models.
+
+    Paired differences with intervals, what the candidate lost, where each model wins, and a verdict on
+    regression. Exit code as of `run`.
+    """
+    from audit.cli.compare import compare_runs
+
+    return compare_runs(base, candidate, role=role, policy=policy, out=out, unsure=unsure)
+
+
+@app.command()
 def report(run: RunFolder, debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False) -> int:
     """Render the pages of a finished run again.
 

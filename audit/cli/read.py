@@ -19,10 +19,11 @@ def gate_run(folder: Path, *, policy: str, unsure: Literal["fail", "warn"]) -> i
 
     Waivers of the run hold on for rules that are the same; those that do not are named.
     """
+    from audit.compare import PROBES
     from probes import Catalogue
 
     result = record.read(folder)
-    name, rules = config.load_rules(policy, Path.cwd(), Catalogue())
+    name, rules = config.load_rules(policy, Path.cwd(), [*Catalogue(), *PROBES])
     again = judged_again(result, name, rules, datetime.now(UTC))
     code = gate.exit_code(again.verdicts, again.outcomes, unsure=unsure)
     show(again, code)
@@ -108,6 +109,8 @@ def _sources(folder: Path, result: Record, path: Path | None, cache: Path | None
     from audit.cli.progress import Bar
     from audit.cli.run import open_all
 
+    if record.origin(folder).command:
+        return [("config, data and model", "")]  # a comparison: they are checked in the runs that it compares
     place = path or (folder / record.origin(folder).config).resolve()
     if not place.is_file():
         raise DataError(f"{place}: the config of this run is not there; name it with --config")

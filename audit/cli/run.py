@@ -91,6 +91,7 @@ def open_all(path: Path, cache: Path | None, bar: Bar, *, rehash: bool = False) 
     With `rehash` the model's files are read again, also where size and time say that nothing changed.
     """
     from audit.models.cache import Cache
+    from audit.models.companions import open_helpers
     from audit.models.ledger import Ledger
     from audit.models.load import open_subject
 
@@ -117,6 +118,8 @@ def open_all(path: Path, cache: Path | None, bar: Bar, *, rehash: bool = False) 
         cache=scores,
         ledger=ledger,
     )
+    helpers = open_helpers(settings.helpers, base=settings.base, cache=scores, ledger=ledger)
+    subject = replace(subject, helpers=helpers.classifiers, encoder=helpers.encoder)
     return Opened(config=settings, data=examples, subject=subject, ledger=ledger, seeds=seeds)
 
 
@@ -165,7 +168,7 @@ def pages(
             result,
             decision=_decision(result),
             exit_code=code,
-            command=f"audit run {Path(origin.config).name}",
+            command=origin.command or f"audit run {Path(origin.config).name}",
         ),
         "checklist.md": checklist_md.render(result),
         "junit.xml": junit.render(result, open_is_warning=unsure == "warn"),

@@ -1,0 +1,78 @@
+"""The difference of a number between two runs, by its intervals, and on which side of zero it lies."""
+
+from __future__ import annotations
+
+import math
+
+from audit.schema import Estimate, Finding, Record, Skip
+
+
+def difference(
+    base: Record, candidate: Record, probe: str, metric: str, slice: str, *, name: str, as_slice: str = "all"
+) -> Finding | Skip:
+    """Return candidate minus base of a number that both runs have, or a Skip that says who lacks it.
+
+    Args:
+        name: `probe/metric` of the difference, of `compare`.
+        as_slice: its slice.
+    """
+    own, other = find(base, probe, metric, slice), find(candidate, probe, metric, slice)
+    to_probe, _, to_metric = name.partition("/")
+    if own is None or other is None:
+        lacking = [which for which, one in (("base", own), ("candidate", other)) if one is None]
+        return Skip(
+            probe=to_probe,
+            metric=to_metric,
+            slice=as_slice,
+            reason=f"{probe}/{metric}@{slice} was not measured for the {' and the '.join(lacking)}",
+        )
+    return Finding(
+        probe=to_probe,
+        metric=to_metric,
+        slice=as_slice,
+        estimate=independent_difference(other.estimate, own.estimate),
+        unit="points of share" if own.unit == "share" else own.unit,
+        better=own.better,
+        note=f"{probe}/{metric}@{slice}: candidate {_said(other)}, base {_said(own)}; the two are taken as "
+        "independent, which is too careful where they stand on the same items",
+    )
+
+
+def find(record: Record, probe: str, metric: str, slice: str) -> Finding | None:
+    """Return a finding of a record, None where it has none."""
+    for one in record.outcomes:
+        if isinstance(one, Finding) and (one.probe, one.metric, one.slice) == (probe, metric, slice):
+            return one
+    return None
+
+
+def independent_difference(candidate: Estimate, base: Estimate) -> Estimate:
+    """Return candidate minus base of two estimates taken as independent; `n` is the smaller one.
+
+    Where both stand on the same items the interval is too wide rather than too narrow, as such answers go
+    together. Source: Zou and Donner 2008 (Stat. Med. 27:1693-1702), the square-and-add method of two limits.
+    """
+    value = candidate.value - base.value
+    down = math.hypot(candidate.value - candidate.low, base.high - base.value)
+    up = math.hypot(candidate.high - candidate.value, base.value - base.low)
+    return Estimate(
+        value=value,
+        low=value - down,
+        high=value + up,
+        n=min(candidate.n, base.n),
+        level=min(candidate.level, base.level),
+        method="two intervals, square and add",
+    )
+
+
+def standing(one: Finding) -> str:
+    """Return better, worse, or `not to be told`, by the whole interval of a difference."""
+    e = one.estimate
+    if e.low <= 0 <= e.high or one.better not in ("lower", "higher"):
+        return "not to be told"
+    return "better" if (e.value > 0) == (one.better == "higher") else "worse"
+
+
+def _said(one: Finding) -> str:
+    e = one.estimate
+    return f"{e.value:.3f} ({e.low:.3f} to {e.high:.3f}, n = {e.n:,})"
