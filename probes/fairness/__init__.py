@@ -1,0 +1,1 @@
+"""Are people treated alike, whoever they are?"""
