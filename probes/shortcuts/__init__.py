@@ -1,0 +1,1 @@
+"""Does the model rely on what only happens to go with the answer?"""
