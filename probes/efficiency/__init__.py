@@ -1,0 +1,1 @@
+"""What does an answer cost in time, memory and money?"""
