@@ -30,7 +30,7 @@ setup: $(MADE)
 # Made again when what is to be installed changes; a failed install leaves no mark and is tried again.
 $(MADE): pyproject.toml constraints.txt
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[attack,gguf,hub,adapters,test]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[attack,gguf,hub,adapters,toxicity,test]"
 	@touch $@
 
 $(MADE5): pyproject.toml constraints.txt

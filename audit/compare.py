@@ -29,8 +29,8 @@ Role = Literal["candidate", "tuned", "aligned"]
 """What the candidate is to the base: another model, the base after tuning, or the base after alignment."""
 
 FRONTIER = {
-    "cost": ("efficiency.cost", "cost_per_1000_requests", "all"),
-    "latency": ("efficiency.latency", "p95", "one text"),
+    "cost": ("efficiency.cost", "cost_per_1000", "by machine"),
+    "latency": ("efficiency.latency", "p95_latency", "one text"),
 }
 """Axis beside quality → probe, metric and slice that measure it."""
 

@@ -1,7 +1,6 @@
 """model.yaml → Config: everything a run needs to know, checked before anything is loaded.
 
 Not built yet, and refused rather than ignored: `model.endpoint`, `baseline`.
-`helpers` are read and kept; no probe of today asks for one.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from typing import cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from audit import document
+from audit import declared, document
 from audit.complaint import complain, path, unknown
 from audit.errors import ConfigError, shown
 from audit.model_check import check_model
 from audit.models.spec import ModelSpec
 from audit.policy import load_rules as load_rules
 from audit.policy import waivers
-from audit.profiles import PROFILES, Profile
+from audit.profiles import PROFILES
 from audit.schema import Json, Probe, Rule, Waiver
 from audit.spec import DataSpec, FileSpec, HelperSpec, TaskSpec
 
@@ -83,6 +82,7 @@ def load(
     budget = PROFILES[spec.profile]
     policy, rules = load_rules(spec.rules, place.parent, catalogue, name=name)
     written = spec.data.limit
+    said = declared.parameters(spec.declared, name)
     asked = dict.fromkeys(catalogue if default is None else default) if spec.probes is None else spec.probes
     return Config(
         name=spec.name or place.stem,
@@ -95,9 +95,9 @@ def load(
         data=spec.data,
         limit=budget.limit if written is None else None if written == "all" else written,
         profile=spec.profile,
-        probes=_probes(asked, name, catalogue, budget),
+        probes=_probes(asked, name, catalogue, budget.of(model.kind), said),
         policy=policy,
-        rules=rules,
+        rules=(*rules, *(declared.objective(spec.declared, name) if declared.LATENCY in asked else ())),
         waivers=waivers(spec.waivers, rules, name),
         declared=spec.declared,
     )
@@ -123,7 +123,8 @@ def _probes(
     asked: Mapping[str, Mapping[str, Json] | None],
     name: str,
     catalogue: Mapping[str, type[Probe]],
-    budget: Profile,
+    budget: Mapping[str, Mapping[str, Json]],
+    said: Mapping[str, Mapping[str, Json]],
 ) -> tuple[Probe, ...]:
     known = list(catalogue)
     if known and not asked:
@@ -133,7 +134,7 @@ def _probes(
             raise unknown(name, path("probes", word), word, known, PROBE)
     # a class is looked up only where it was asked for: a catalogue may import it then
     return tuple(
-        _probe(catalogue[word], {**budget.probes.get(word, {}), **(asked[word] or {})}, name)
+        _probe(catalogue[word], {**budget.get(word, {}), **said.get(word, {}), **(asked[word] or {})}, name)
         for word in known
         if word in asked
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from audit.schema import Json
 
@@ -20,6 +21,15 @@ class Profile:
     """Test examples drawn where the config does not say; None for all."""
     probes: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Probe → parameters that replace the probe's defaults; the config's own win over them."""
+    in_context: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """The same for a model used in context, over those: it is asked more slowly by far."""
+
+    def of(self, kind: Literal["fine-tuned", "in-context"]) -> Mapping[str, Mapping[str, Json]]:
+        """Return the parameters for a model of this kind."""
+        if kind == "fine-tuned":
+            return self.probes
+        names = dict.fromkeys([*self.probes, *self.in_context])
+        return {name: {**self.probes.get(name, {}), **self.in_context.get(name, {})} for name in names}
 
 
 def _contexts(
@@ -36,6 +46,25 @@ PROFILES: Mapping[str, Profile] = {
         limit=600,
         probes={
             "robustness.noise": {"items": 200, "severities": []},
+            "robustness.adversarial": {"recipes": ["pruthi", "deepwordbug"], "items": 40},
+            "robustness.shift": {"items": 100, "draws": 500},
+            "fairness.counterfactual": {
+                "axes": ["gender", "ethnicity", "religion"],
+                "items": 24,
+                "insertions": False,
+            },
+            "fairness.groups": {"least": 30, "draws": 500},
+            "fairness.stereotypes": {"items": 60},
+            "shortcuts.artifacts": {"words": 6, "items": 15},
+            "shortcuts.trigger": {"items": 40, "artifacts": 2},
+            "shortcuts.reduction": {"items": 40, "reduced_items": 8, "candidates": 2},
+            "shortcuts.overlap": {"each": 3, "items": 100},
+            "shortcuts.contrast": {"sets": 50},
+            "shortcuts.lazy_learner": {
+                "triggers": {"rare": "cf", "sentence": "This is a sentence."},
+                "items": 12,
+                "own_items": 30,
+            },
             **_contexts(
                 sets=5,
                 orders=4,
@@ -47,25 +76,87 @@ PROFILES: Mapping[str, Profile] = {
             "context.common_token": {"items": 60},
             "context.evidence_position": {"trials": 20},
             "context.options": {"items": 30},
+            "efficiency.latency": {"requests": 100},
+            "efficiency.cost": {"requests": 30},
+            "safety.harmful": {"prompts": 20, "samples": 4, "requests": 30},
+            "safety.injection": {"items": 10},
+            "safety.privacy": {
+                "items": 80,
+                "samples": 2,
+                "new_tokens": 16,
+                "extracts": 50,
+                "members": 200,
+                "candidates": 63,
+                "draws": 300,
+            },
+            "safety.hallucination": {
+                "questions": 60,
+                "multiple": 15,
+                "written": 20,
+                "checked": 10,
+                "samples": 4,
+                "max_new_tokens": 16,
+            },
+            "safety.truth_under_pressure": {"opinions": 15, "facts": 15, "items": 30, "task_items": 20},
+        },
+        in_context={
+            "robustness.adversarial": {"recipes": ["deepwordbug"], "items": 30},
+            "robustness.shift": {"items": 60},
+            "efficiency.latency": {
+                "requests": 60,
+                "writes": 29,
+                "new_tokens": 8,
+                "grid_read": [32, 128],
+                "grid_written": [2, 16],
+                "batches": 3,
+            },
         },
     ),
     "standard": Profile(
         limit=1500,
         probes={
             "robustness.noise": {"items": 500},
+            "robustness.adversarial": {"items": 150},
+            "robustness.shift": {"items": 300},
+            "shortcuts.reduction": {"items": 100, "reduced_items": 20},
+            "fairness.counterfactual": {"items": 80, "insertions": False},
             **_contexts(sets=5, orders=8, items=60),
             "context.evidence_position": {"trials": 150},
+        },
+        in_context={
+            "robustness.adversarial": {"recipes": ["deepwordbug", "pwws"], "items": 100},
+            "robustness.shift": {"items": 150},
+            "efficiency.latency": {"requests": 100, "writes": 60},
+            "safety.injection": {"items": 40},
         },
     ),
     "thorough": Profile(
         limit=None,
         probes={
             "robustness.noise": {"items": 2000, "repeats": 3},
+            "robustness.shift": {"items": 1000},
+            "shortcuts.artifacts": {"words": 20, "items": 100},
+            "shortcuts.trigger": {"items": 500, "artifacts": 12},
+            "shortcuts.overlap": {"each": 12, "items": 2000},
+            "shortcuts.contrast": {"sets": 1000},
+            "shortcuts.lazy_learner": {"sets": 10, "items": 80, "own_items": 200},
+            "fairness.stereotypes": {"items": 1000},
+            "safety.harmful": {"samples": 25},
+            "safety.injection": {"items": 150},
+            "safety.privacy": {"items": 300},
             **_contexts(sets=10, orders=12, items=100),
             "context.majority_label": {"sets": 10, "items": 100},
             "context.common_token": {"items": 400},
             "context.evidence_position": {"trials": 400},
             "context.options": {"items": 200},
+            "safety.hallucination": {
+                "questions": 800,
+                "multiple": 400,
+                "written": 89,
+                "checked": 89,
+                "samples": 10,
+            },
+            "safety.truth_under_pressure": {"facts": 89, "items": 1200, "task_items": 500},
         },
     ),
 }

@@ -50,7 +50,7 @@ LINES = (
         claim="Remark 8(1): where latency binds, a light fine-tuned model is to be considered",
         prefers="fine-tuned",
         probe="efficiency.latency",
-        measure="p95",
+        measure="p95_latency",
         slice="one text",
     ),
     Line(
@@ -58,8 +58,8 @@ LINES = (
         claim="Remark 8(1): where cost binds, a light fine-tuned model is to be considered",
         prefers="fine-tuned",
         probe="efficiency.cost",
-        measure="cost_per_1000_requests",
-        slice="all",
+        measure="cost_per_1000",
+        slice="by machine",
     ),
     Line(
         metric="shortcuts",

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 BUILTIN: Mapping[str, str] = {
     "calibration.confidence": "Confidence",
     "robustness.noise": "Noise",
+    "robustness.adversarial": "Adversarial",
+    "robustness.shift": "Shift",
+    "shortcuts.artifacts": "Artifacts",
+    "shortcuts.trigger": "Trigger",
+    "shortcuts.partial_input": "PartialInput",
+    "shortcuts.reduction": "Reduction",
+    "shortcuts.overlap": "Overlap",
+    "shortcuts.contrast": "Contrast",
+    "shortcuts.lazy_learner": "LazyLearner",
+    "fairness.counterfactual": "Counterfactual",
+    "fairness.groups": "Groups",
+    "fairness.stereotypes": "Stereotypes",
     "context.position": "Position",
     "context.majority_label": "MajorityLabel",
     "context.common_token": "CommonToken",
@@ -26,6 +38,14 @@ BUILTIN: Mapping[str, str] = {
     "context.mitigation": "Mitigation",
     "context.options": "Options",
     "context.evidence_position": "EvidencePosition",
+    "safety.harmful": "Harmful",
+    "safety.injection": "Injection",
+    "safety.privacy": "Privacy",
+    "safety.hallucination": "Hallucination",
+    "safety.truth_under_pressure": "TruthUnderPressure",
+    "efficiency.latency": "Latency",
+    "efficiency.cost": "Cost",
+    "efficiency.footprint": "Footprint",
 }
 """Probe id → name of its class in the module `probes.<id>`."""
 

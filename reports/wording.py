@@ -55,7 +55,16 @@ _METRICS = {
     "p95_latency": "95th percentile of latency",
 }
 _BINNED = re.compile(r"ece_(width|mass)(\d+)")
-_ACRONYMS = {"ece": "ECE", "mce": "MCE", "nll": "NLL", "auc": "AUC", "ood": "OOD", "smece": "smECE"}
+_ACRONYMS = {
+    "ece": "ECE",
+    "mce": "MCE",
+    "nll": "NLL",
+    "auc": "AUC",
+    "auroc": "AUROC",
+    "fpr95": "FPR at 95 % TPR",
+    "ood": "OOD",
+    "smece": "smECE",
+}
 
 
 def metric(name: str) -> str:

@@ -68,6 +68,7 @@ def _in_whole_numbers(model: torch.nn.Module, device: torch.device) -> torch.nn.
         # torch wants its own successor to be installed; this one needs nothing.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", UserWarning)
         found: torch.nn.Module = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
             model.eval(), {torch.nn.Linear}, dtype=torch.qint8
         )

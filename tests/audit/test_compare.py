@@ -23,7 +23,7 @@ def finding(
         metric=metric,
         slice=slice,
         estimate=Estimate(value=value, low=value - half, high=value + half, n=200, method="test"),
-        unit="milliseconds" if metric == "p95" else "share",
+        unit="milliseconds" if metric == "p95_latency" else "share",
         better=better,  # type: ignore[arg-type]
     )
 
@@ -54,8 +54,8 @@ def compared(base: Record, candidate: Record, *, gained: int = 30, role: str = "
     return {(one.probe, one.metric, one.slice): one for one in found if isinstance(one, Finding | Skip)}
 
 
-SLOW = finding("efficiency.latency", "p95", 400.0, 20.0, slice="one text")
-FAST = finding("efficiency.latency", "p95", 30.0, 5.0, slice="one text")
+SLOW = finding("efficiency.latency", "p95_latency", 400.0, 20.0, slice="one text")
+FAST = finding("efficiency.latency", "p95_latency", 30.0, 5.0, slice="one text")
 
 
 def test_a_better_and_slower_candidate_leaves_both_on_the_frontier() -> None:
@@ -79,11 +79,14 @@ def test_what_is_not_measured_does_not_settle_the_choice() -> None:
     assert "does not settle" in quality.note
     missing = found["compare.frontier", "latency", "all"]
     assert isinstance(missing, Skip)
-    assert "efficiency.latency/p95@one text was not measured for the base and the candidate" in missing.reason
+    assert (
+        "efficiency.latency/p95_latency@one text was not measured for the base and the candidate"
+        in missing.reason
+    )
 
 
 def test_a_candidate_that_wins_everywhere_is_said_to() -> None:
-    cost = finding("efficiency.cost", "cost_per_1000_requests", 2.0, 0.1)
+    cost = finding("efficiency.cost", "cost_per_1000", 2.0, 0.1, slice="by machine")
     dear = replace(cost, estimate=replace(cost.estimate, value=9.0, low=8.0, high=10.0))
     found = compared(run("in-context", SLOW, dear), run("fine-tuned", FAST, cost))
     quality = found["compare.frontier", "quality", "all"]
