@@ -17,12 +17,12 @@ from audit import declared, document
 from audit.complaint import complain, path, unknown
 from audit.errors import ConfigError, shown
 from audit.model_check import check_model
-from audit.models.spec import ModelSpec
+from audit.models.spec import HelperSpec, ModelSpec
 from audit.policy import load_rules as load_rules
 from audit.policy import waivers
 from audit.profiles import PROFILES
 from audit.schema import Json, Probe, Rule, Waiver
-from audit.spec import DataSpec, FileSpec, HelperSpec, TaskSpec
+from audit.spec import DataSpec, FileSpec, TaskSpec
 
 NOT_BUILT = {
     "endpoint": "name a local folder, a hub name or a .gguf file as model.source",

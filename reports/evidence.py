@@ -28,8 +28,8 @@ def read(record: Record, sentence: str) -> Evidence:
 
     The record's sentence stands as it is where nothing or more than one thing bears the name.
     """
-    head, colon, rest = sentence.partition(": ")
-    if not colon or " " in head:
+    head, rest = _split(record, sentence)
+    if not head:
         first, space, rest = sentence.partition(" ")
         known = first in record.probes
         return Evidence(first, rest) if known and space else Evidence("", sentence)
@@ -40,6 +40,16 @@ def read(record: Record, sentence: str) -> Evidence:
     if not judged and len(found) == 1:
         return Evidence(head, _found(found[0]))
     return Evidence(head, rest)
+
+
+def _split(record: Record, sentence: str) -> tuple[str, str]:
+    """Return the id that a sentence starts with and the rest; slices may hold spaces and colons."""
+    names = {v.rule.id for v in record.verdicts} | {_name(o) for o in record.outcomes if o.kind == "finding"}
+    own = max((name for name in names if sentence.startswith(f"{name}: ")), key=len, default="")
+    if own:
+        return own, sentence[len(own) + 2 :]
+    head, colon, rest = sentence.partition(": ")
+    return (head, rest) if colon and " " not in head else ("", sentence)
 
 
 def _judged(record: Record, verdict: Verdict) -> str:

@@ -85,13 +85,34 @@ def _print_rules(console: Console, record: Record) -> None:
     if not record.verdicts:
         console.print("No rule was given, so nothing was judged.")
         return
-    rows = [_rule(record, verdict) for verdict in record.verdicts]
-    widths = [max(len(head), *(row[i].cell_len for row in rows)) for i, head in enumerate(_HEADS)]
-    console.print(_line([Text(head, style="dim") for head in _HEADS], widths))
-    for verdict, row in zip(record.verdicts, rows, strict=True):
+    judged = [verdict for verdict in record.verdicts if verdict.status != "NOT APPLICABLE"]
+    rows = [_rule(record, verdict) for verdict in judged]
+    widths = [max(len(head), *(row[i].cell_len for row in rows)) for i, head in enumerate(_HEADS) if rows]
+    if rows:
+        console.print(_line([Text(head, style="dim") for head in _HEADS], widths))
+    for verdict, row in zip(judged, rows, strict=True):
         console.print(_line(row, widths))
         reasons = Text("\n".join(_because(verdict)), style="dim")
         console.print(Padding(reasons, (0, 0, 0, _STATUS_WIDTH + 2)))
+    _print_idle(console, record)
+
+
+def _print_idle(console: Console, record: Record) -> None:
+    """Print the rules that cannot apply, those with the same reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for verdict in record.verdicts:
+        if verdict.status == "NOT APPLICABLE":
+            by_reason.setdefault(verdict.reason, []).append(verdict.rule.id)
+    for reason, ids in by_reason.items():
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True, show_header=False)
+        table.add_column(width=_STATUS_WIDTH)
+        table.add_column(ratio=1, overflow="fold")
+        said = f"{plural(len(ids), 'rule')}: {reason}: {', '.join(ids)}"
+        table.add_row(
+            Text(f"{wording.MARKS['NOT APPLICABLE']} NOT APPLICABLE", style=_STYLES["NOT APPLICABLE"]),
+            Text(one_line(said), style="dim"),
+        )
+        console.print(table)
 
 
 def _line(cells: Sequence[Text], widths: Sequence[int]) -> Table:
@@ -146,11 +167,15 @@ def _print_checklist(console: Console, record: Record) -> None:
 def _print_gaps(console: Console, record: Record) -> None:
     crashes = [outcome for outcome in record.outcomes if outcome.kind == "crash"]
     rows = [_gap("crashed", "bold red", crash.probe, crash.error) for crash in crashes]
+    whose: dict[tuple[bool, str], list[str]] = {}
     for probe in dict.fromkeys(outcome.probe for outcome in record.outcomes if outcome.kind == "skip"):
         skips = [o for o in record.outcomes if o.kind == "skip" and o.probe == probe]
         for metrics, skip in wording.gaps(skips):
-            word = "skipped" if skip.applicable else "not applicable"
-            rows.append(_gap(word, "magenta", f"{probe}, {metrics}" if metrics else probe, skip.reason))
+            what = f"{probe} ({metrics})" if metrics else probe
+            whose.setdefault((skip.applicable, skip.reason), []).append(what)
+    for (applicable, reason), names in whose.items():
+        word = "skipped" if applicable else "not applicable"
+        rows.append(_gap(word, "magenta", ", ".join(names), reason))
     if not rows:
         return
     console.print()

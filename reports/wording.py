@@ -54,6 +54,7 @@ _METRICS = {
     "verbalizer_mass": "probability on the label words",
     "p95_latency": "95th percentile of latency",
 }
+_DIFFERENCES = ("_gap", "_drop", "_bias", "_effect", "_excess", "_shift", "recency", "reliance", "_gain")
 _BINNED = re.compile(r"ece_(width|mass)(\d+)")
 _ACRONYMS = {
     "ece": "ECE",
@@ -63,6 +64,16 @@ _ACRONYMS = {
     "auroc": "AUROC",
     "fpr95": "FPR at 95 % TPR",
     "ood": "OOD",
+    "tpr": "TPR",
+    "ctf": "CTF",
+    "bpsn": "BPSN",
+    "bnsp": "BNSP",
+    "mc1": "MC1",
+    "mc2": "MC2",
+    "lms": "LMS",
+    "ss": "SS",
+    "icat": "ICAT",
+    "bbq": "BBQ",
     "smece": "smECE",
 }
 
@@ -88,7 +99,7 @@ def gaps(skips: Sequence[Skip]) -> list[tuple[str, Skip]]:
     for skip in skips:
         by_reason.setdefault((skip.reason, skip.applicable), []).append(skip)
     return [
-        (", ".join(metric(skip.metric) for skip in group if skip.metric is not None), group[0])
+        (", ".join(dict.fromkeys(metric(s.metric) for s in group if s.metric is not None)), group[0])
         for group in by_reason.values()
     ]
 
@@ -101,7 +112,9 @@ def sentence(text: str) -> str:
 
 def guessed_unit(name: str) -> str:
     """Return the unit that the house's naming gives a metric of which nothing was measured."""
-    if name.endswith(("_gap", "_drop")):
+    if name.endswith(
+        ("_gap", "_drop", "_bias", "_effect", "_excess", "_shift", "recency", "reliance", "_gain")
+    ):
         return POINTS
     return SHARE if name.endswith(("_rate", "accuracy", "ece", "_share")) else ""
 

@@ -35,9 +35,8 @@ def open_helpers(specs: Mapping[str, HelperSpec], *, base: Path, cache: Cache, l
     found: dict[str, Classifier] = {}
     encoder: Encoder | None = None
     for name, helper in specs.items():
-        spec = ModelSpec(
-            kind="fine-tuned", source=helper.source, revision=helper.revision, device=helper.device
-        )
+        said = {"source": helper.source, "revision": helper.revision, "device": helper.device}
+        spec = ModelSpec.model_validate({"kind": "fine-tuned", **said})
         try:
             if name in CLASSIFIERS:
                 found[name] = _classifier(spec, base=base, cache=cache, ledger=ledger)
@@ -46,8 +45,8 @@ def open_helpers(specs: Mapping[str, HelperSpec], *, base: Path, cache: Cache, l
             else:
                 raise ModelError(f"{shown(helper.source)}: no probe asks for it yet; take it out")
         except AuditError as error:
-            said = str(error).removeprefix("model.source: ")
-            raise type(error)(f"helpers.{name}: {said}") from error
+            line = str(error).removeprefix("model.source: ")
+            raise type(error)(f"helpers.{name}: {line}") from error
     return Helpers(classifiers=found, encoder=encoder)
 
 

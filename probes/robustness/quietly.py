@@ -53,7 +53,7 @@ def stand_in() -> tempfile.TemporaryDirectory[str]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Let NLTK fetch nothing, and hide TextAttack's remarks and warnings about how it was built."""
-    import nltk  # type: ignore[import-untyped]  # comes with textattack
+    import nltk  # comes with textattack
 
     log = logging.getLogger("textattack.shared.utils.install")
     fetch, level = nltk.download, log.level

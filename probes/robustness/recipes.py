@@ -95,7 +95,7 @@ def missing(name: str) -> str:
     """
     if importlib.util.find_spec("textattack") is None:
         return 'TextAttack is not installed: pip install "trust-audit[attack]"'
-    import nltk  # type: ignore[import-untyped]  # comes with textattack
+    import nltk  # comes with textattack
 
     lost = []
     for corpus in dict.fromkeys(("stopwords", *RECIPES[name].corpora)):  # its import reads stop words

@@ -109,7 +109,7 @@ def antonyms(word: str) -> frozenset[str]:
 
 
 def _wordnet_is_here() -> bool:
-    import nltk  # type: ignore[import-untyped]  # comes with textattack
+    import nltk  # comes with textattack
 
     try:
         nltk.corpus.wordnet.ensure_loaded()
