@@ -11,6 +11,9 @@ ROOMS := audit probes reports
 
 # Tests and benchmarks never look for a model hub.
 OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+# Tests run in as many processes as there are cores, file by file, each with one thread of its own.
+MANY := $(OFFLINE) OMP_NUM_THREADS=1
+SPREAD := -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-tf5 check bench clean
@@ -20,7 +23,7 @@ help:
 	@echo "make demo       bring two small models and real text, fine-tune one, audit both"
 	@echo "make test       the tests that take seconds"
 	@echo "make test-slow  the tests that take longer"
-	@echo "make test-tf5   the tests of audit/ on transformers 5, in an environment of its own"
+	@echo "make test-tf5   the tests of the models on transformers 5, in an environment of its own"
 	@echo "make check      lint, format and types"
 	@echo "make bench      how fast models are asked, against other ways"
 	@echo "make clean      remove what checks and tests left (environments and audit-out/ stay)"
@@ -42,13 +45,13 @@ demo: setup
 	$(BIN)/audit demo
 
 test: setup
-	$(OFFLINE) $(BIN)/python -m pytest -m "not slow"
+	$(MANY) $(BIN)/python -m pytest $(SPREAD) -m "not slow"
 
 test-slow: setup
-	$(OFFLINE) $(BIN)/python -m pytest -m slow
+	$(MANY) $(BIN)/python -m pytest $(SPREAD) -m slow
 
 test-tf5: $(MADE5)
-	$(OFFLINE) $(BIN5)/python -m pytest -m "not slow" tests/audit
+	$(MANY) $(BIN5)/python -m pytest $(SPREAD) -m "not slow" tests/audit/models
 
 check: setup
 	$(BIN)/ruff check .

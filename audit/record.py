@@ -5,7 +5,7 @@ audit-out/<name>-<time>/
     items.jsonl   every answer of the model, one line each
     record.json   the Record
     seal.json     SHA-256 of the files above, and the digest of the record apart from its times
-    report.html  checklist.md  junit.xml
+    report.html  checklist.md  checklist.json  junit.xml
 """
 
 from __future__ import annotations

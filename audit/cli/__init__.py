@@ -110,7 +110,7 @@ def compare(
 def report(run: RunFolder, debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False) -> int:
     """Render the pages of a finished run again.
 
-    Writes report.html, checklist.md and junit.xml from the record, without the model.
+    Writes report.html, checklist.md, checklist.json and junit.xml from the record, without the model.
     """
     from audit.cli.read import report_run
 

@@ -160,7 +160,7 @@ def pages(
     result: Record, origin: record.Origin, unsure: Literal["fail", "warn"] = "fail"
 ) -> Mapping[str, str]:
     """Render everything that is read of a record: file name → text."""
-    from reports import checklist_md, junit, page
+    from reports import checklist_json, checklist_md, junit, page
 
     code = gate.exit_code(result.verdicts, result.outcomes, unsure=unsure)
     return {
@@ -171,6 +171,7 @@ def pages(
             command=origin.command or f"audit run {Path(origin.config).name}",
         ),
         "checklist.md": checklist_md.render(result),
+        "checklist.json": checklist_json.render(result),
         "junit.xml": junit.render(result, open_is_warning=unsure == "warn"),
     }
 
