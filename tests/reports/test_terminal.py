@@ -46,7 +46,7 @@ def test_the_decision_stands_last(record: Record) -> None:
         "waived by search team until 2026-12-31",
         "about 2,400 more examples would decide (2,900 in all)",
         "crashed: efficiency.latency: RuntimeError",
-        "skipped: calibration.confidence, classwise ECE: fewer than 20",
+        "skipped: calibration.confidence (classwise ECE): fewer than 20",
         "not applicable: context.majority_label",
         "4,500 texts asked · 612 saved by repetition · 500 saved by cache · 3,388 scored at 19 texts/s",
         "3 texts cut to the model's length",

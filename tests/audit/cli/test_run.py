@@ -25,7 +25,8 @@ def test_a_run_leaves_everything_that_is_read_of_it(bench: Bench, capsys: pytest
 
     assert code in (0, 1, 3)
     assert {
-        "origin.json", "items.jsonl", "record.json", "seal.json", "report.html", "checklist.md", "junit.xml",
+        "origin.json", "items.jsonl", "record.json", "seal.json", "report.html", "checklist.md",
+        "checklist.json", "junit.xml",
     } == names  # fmt: skip
     assert "digest" in capsys.readouterr().out
 
@@ -38,7 +39,7 @@ def test_the_record_holds_what_was_run(bench: Bench) -> None:
     assert list(result.probes) == ["calibration.confidence", "robustness.noise"]
     assert result.probes["robustness.noise"]["items"] == 40
     assert result.data[0].rows == 80
-    assert len(result.verdicts) == 11
+    assert len(result.verdicts) == 30  # of the default policy
     assert result.times.usage.scored > 0
 
 
