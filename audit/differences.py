@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-from audit.schema import Estimate, Finding, Record, Skip
+from audit import stats
+from audit.schema import Finding, Record, Skip
 
 
 def difference(
@@ -30,7 +29,7 @@ def difference(
         probe=to_probe,
         metric=to_metric,
         slice=as_slice,
-        estimate=independent_difference(other.estimate, own.estimate),
+        estimate=stats.independent_difference(other.estimate, own.estimate),
         unit="points of share" if own.unit == "share" else own.unit,
         better=own.better,
         note=f"{probe}/{metric}@{slice}: candidate {_said(other)}, base {_said(own)}; the two are taken as "
@@ -44,25 +43,6 @@ def find(record: Record, probe: str, metric: str, slice: str) -> Finding | None:
         if isinstance(one, Finding) and (one.probe, one.metric, one.slice) == (probe, metric, slice):
             return one
     return None
-
-
-def independent_difference(candidate: Estimate, base: Estimate) -> Estimate:
-    """Return candidate minus base of two estimates taken as independent; `n` is the smaller one.
-
-    Where both stand on the same items the interval is too wide rather than too narrow, as such answers go
-    together. Source: Zou and Donner 2008 (Stat. Med. 27:1693-1702), the square-and-add method of two limits.
-    """
-    value = candidate.value - base.value
-    down = math.hypot(candidate.value - candidate.low, base.high - base.value)
-    up = math.hypot(candidate.high - candidate.value, base.value - base.low)
-    return Estimate(
-        value=value,
-        low=value - down,
-        high=value + up,
-        n=min(candidate.n, base.n),
-        level=min(candidate.level, base.level),
-        method="two intervals, square and add",
-    )
 
 
 def standing(one: Finding) -> str:

@@ -99,6 +99,28 @@ def paired_difference(
     return fitted(value, low, high, n=n, level=level, method="Newcombe, paired", floor=-1.0, ceiling=1.0)
 
 
+def independent_difference(first: Estimate, second: Estimate) -> Estimate:
+    """Return first minus second of two estimates taken as independent; `n` is the smaller one.
+
+    The distances of value and ends are squared and added, which holds also for intervals that are not
+    symmetric. Of two shares with Wilson's intervals it is `share_difference`. Where both stand on the same
+    items the interval is too wide rather than too narrow, as such numbers go together.
+
+    Source: Zou and Donner 2008 (Stat. Med. 27:1693-1702), MOVER.
+    """
+    value = first.value - second.value
+    down = np.hypot(first.value - first.low, second.high - second.value)
+    up = np.hypot(first.high - first.value, second.value - second.low)
+    return Estimate(
+        value=value,
+        low=value - float(down),
+        high=value + float(up),
+        n=min(first.n, second.n),
+        level=min(first.level, second.level),
+        method="two intervals combined (MOVER), n is the smaller side",
+    )
+
+
 # --- parts --------------------------------------------------------------------------------
 
 

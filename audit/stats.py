@@ -1,7 +1,8 @@
 """Statistics for probes and gate: the public face of `interval`, `average`, `resample`,
 `permutation` and `power`.
 
-Intervals: `share`, `clustered_share`, `mean`, `two_way_mean`, `share_difference`, `paired_difference`.
+Intervals: `share`, `clustered_share`, `mean`, `two_way_mean`, `share_difference`, `paired_difference`,
+`independent_difference`.
 Resampling: `bootstrap`, `bootstrap_unbiased`, `bootstrap_two_way`, `sign_flip_p`, `permutation_p`.
 Tests: `mcnemar`, `holm`, `bh`, `zero_hits_bound`. Sizes: `pairs_needed`, `smallest_drop`,
 `examples_needed`, `smallest_margin`, `group_needed`, `questions_needed`, `needed_n`, `decidable_margin`.
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from audit.average import clustered_se, clustered_share, finite, mean, two_way_mean
-from audit.interval import Floats, paired_difference, share, share_difference
+from audit.interval import Floats, independent_difference, paired_difference, share, share_difference
 from audit.permutation import permutation_p, sign_flip_p
 from audit.power import (
     decidable_margin,
@@ -41,6 +42,7 @@ __all__ = [
     "examples_needed",
     "group_needed",
     "holm",
+    "independent_difference",
     "mcnemar",
     "mean",
     "needed_n",

@@ -88,21 +88,6 @@ def remaining(known: Known, rng: np.random.Generator, *, draws: int) -> Estimate
     return known.pair.bootstrap(statistic, known.truth, known.right, rng=rng, draws=draws, low=-1.0, high=1.0)
 
 
-def difference(home: Estimate, away: Estimate) -> Estimate:
-    """Return away minus home of two numbers that were measured apart, with an interval.
-
-    The distances of value and ends are squared and added, which holds also for intervals that are not
-    symmetric, such as those of calibration errors near zero. Of two shares it is Newcombe's interval.
-
-    Source: Zou and Donner 2008 (Stat. Med. 27:1693-1702), MOVER.
-    """
-    value = away.value - home.value
-    down = float(np.hypot(away.value - away.low, home.high - home.value))
-    up = float(np.hypot(away.high - away.value, home.value - home.low))
-    n, method = min(home.n, away.n), "two intervals combined (MOVER), n is the smaller side"
-    return Estimate(value=value, low=value - down, high=value + up, n=n, method=method)
-
-
 # --- statistics ---------------------------------------------------------------------------
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from audit import stats
 from audit.schema import Estimate, Finding, Skip
 from audit.seeds import Seeds
 from probes.calibration import ece, selective
 from probes.calibration.answers import Answers
 from probes.calibration.inversion import invert
-from probes.robustness import detection, drops, shift_found
+from probes.robustness import detection, shift_found
 from probes.robustness.drops import Known
 from probes.robustness.shift_found import ID, finding
 from probes.robustness.sides import Bools, Floats, Pair, Places
@@ -45,7 +46,7 @@ def calibration(pair: Pair, away: Answers, error: Estimate, *, bins: int) -> Fin
 def rise(pair: Pair, home: Estimate, away: Estimate) -> Finding:
     """Return by how much the calibration error is larger than on the test set."""
     note = f"From {home.value:.3f} on the test set to {away.value:.3f}, binning noise taken out of both."
-    return finding("ece_rise", pair, drops.difference(home, away), note=note)
+    return finding("ece_rise", pair, stats.independent_difference(away, home), note=note)
 
 
 def withheld(known: Known, seeds: Seeds, *, coverage: float, draws: int) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from audit import compare, stats
-from audit.differences import independent_difference, standing
+from audit.differences import standing
 from audit.errors import DataError
 from audit.schema import Estimate, Facts, Finding, Item, Record, Rule, Skip, Source, Times, Usage, Verdict
 from tests.audit.test_pairing import LABELS, runs
@@ -153,7 +153,7 @@ def test_other_labels_cannot_be_compared() -> None:
 
 def test_square_and_add_of_two_shares_is_newcombes_interval() -> None:
     # his example: 5/56 against 0/29, (-0.0381, 0.1926)
-    found = independent_difference(stats.share(5, 56), stats.share(0, 29))
+    found = stats.independent_difference(stats.share(5, 56), stats.share(0, 29))
     newcombe = stats.share_difference(5, 56, 0, 29)
 
     ends = (newcombe.value, newcombe.low, newcombe.high)
