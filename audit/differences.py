@@ -32,8 +32,7 @@ def difference(
         estimate=stats.independent_difference(other.estimate, own.estimate),
         unit="points of share" if own.unit == "share" else own.unit,
         better=own.better,
-        note=f"{probe}/{metric}@{slice}: candidate {_said(other)}, base {_said(own)}; the two are taken as "
-        "independent, which is too careful where they stand on the same items",
+        note=f"{probe}/{metric}@{slice}: candidate {_said(other)}, base {_said(own)}; taken as independent",
     )
 
 

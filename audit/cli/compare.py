@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import textwrap
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from audit.errors import AuditError
 from audit.schema import ChecklistItem, Finding, Item, Outcome, Record, Times, Usage, Verdict
 from audit.seeds import Seeds
 from probes import Catalogue
+from reports import digits
 
 ITEMS = ("8.1c", "T4")
 """Items of the checklist that only a comparison answers."""
@@ -85,7 +87,21 @@ def compare_runs(
             usage=Usage(),
         ),
     )
-    return finish(folder, result, unsure)
+    code = finish(folder, result, unsure)
+    _say(outcomes)
+    return code
+
+
+def _say(outcomes: tuple[Outcome, ...]) -> None:
+    """Print which model to prefer for what, and what the survey would have said."""
+    told = [
+        o for o in outcomes if isinstance(o, Finding) and o.probe in ("compare.frontier", "compare.survey")
+    ]
+    for one in told:
+        where = "" if one.slice == "all" else f", {one.slice}"
+        number = digits.interval(one.estimate, one.unit, signed=True)
+        line = f"{one.metric.replace('_', ' ')}{where}: {number}, n = {one.estimate.n:,}. {one.note}"
+        print(textwrap.fill(line, 100, initial_indent="- ", subsequent_indent="  "))
 
 
 def _became(one: Item, other: Item) -> str:

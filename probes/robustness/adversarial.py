@@ -39,6 +39,9 @@ from probes.robustness import quietly, recipes, static, told, validity
 from probes.robustness.lockstep import Ask, Broken, Search, drive
 from probes.robustness.outcome import Attacked, Originals
 
+USUAL = ("pruthi", "deepwordbug", "pwws")
+"""Recipes that run unless others are named; one that is left out is said, since a rule may ask for it."""
+
 NEAR_ZERO = 0.1
 """Of the entropy that equally frequent answers would have; below it the answers hardly depend on the text."""
 
@@ -50,7 +53,7 @@ class Adversarial:
     id: ClassVar[str] = "robustness.adversarial"
     needs: ClassVar[frozenset[str]] = frozenset({"label"})
 
-    recipes: tuple[str, ...] = ("pruthi", "deepwordbug", "pwws")
+    recipes: tuple[str, ...] = USUAL
     """Also: `bad-characters`, `bad-characters-invisible`, `input-reduction`."""
     items: int = 200
     """Labelled examples asked, chosen by id; all where there are fewer. Right answers are attacked."""
@@ -112,6 +115,10 @@ class Adversarial:
         if given:
             answered = _ask(subject.classifier, given)
             yield from static.told(self.id, answered, _same(answered), self.cases)
+        for name in USUAL:
+            if name not in self.recipes:
+                why_not = f"{name} was not asked for: name it in recipes, or take a larger profile"
+                yield Skip(probe=self.id, slice=name, reason=why_not)
         recipes.look_in(self.nltk_data)
         for name in self.recipes:
             lack = recipes.missing(name)

@@ -50,6 +50,14 @@ def membership_of(
 ) -> Iterator[Finding | Skip | Item]:
     """Compare the model's loss on texts of its training with that on others."""
     names, sides = _sides(subject, data)
+    if subject.facts.kind == "in-context" and not {"members", "non_members"} & set(data.sets):
+        yield from _skips(
+            reading,
+            "a model used in context was not trained on data.train; data.sets.members and "
+            "data.sets.non_members can name texts of its training and others",
+            applicable=False,
+        )
+        return
     known, unknown = (_drawn(reading, side, seeds) for side in _parted(*sides))
     try:
         texts, member, scores, records = _scored(reading, subject, known, unknown)
@@ -220,6 +228,6 @@ def _told(
     )
 
 
-def _skips(reading: Reading, why: str, name: str | None = None) -> Iterator[Skip]:
+def _skips(reading: Reading, why: str, name: str | None = None, *, applicable: bool = True) -> Iterator[Skip]:
     for metric in METRICS:
-        yield Skip(probe=reading.probe, metric=metric, slice=name, reason=why)
+        yield Skip(probe=reading.probe, metric=metric, slice=name, reason=why, applicable=applicable)

@@ -366,7 +366,7 @@ def test_a_recipe_that_lacks_its_words_is_skipped_and_the_others_run(monkeypatch
     results = list(probe.run(subject(spelling()), data(), Seeds(0)))
 
     whole = [one.reason for one in results if isinstance(one, Skip) and one.metric is None]
-    assert ["pwws: no wordnet here"] == whole
+    assert "pwws: no wordnet here" in whole
     assert "attack_success_rate" in {one.metric for one in results if isinstance(one, Finding)}
 
 
