@@ -1,4 +1,4 @@
-"""Two finished runs, a base and a candidate: what changed, item by item, and which one to prefer for what.
+"""What changed between two finished runs, a base and a candidate, and which one to prefer for what?
 
 The answers of both models to the same items are compared in pairs; other numbers of the two runs by their
 intervals. Differences are the candidate's minus the base's, each with its interval.
@@ -22,7 +22,16 @@ from audit.errors import DataError, shown
 from audit.schema import Finding, Item, Outcome, Record, Skip
 from audit.survey import lines
 
-PROBES = ("compare.answers", "compare.metrics", "compare.frontier", "compare.survey", "compare.tuning")
+ABOUT = {
+    "compare.answers": __doc__ or "",
+    "compare.metrics": "How far apart are the numbers that the rules of either run ask for?",
+    "compare.frontier": "Which of the two wins in quality, in cost, in latency?",
+    "compare.survey": "What would the survey say of such a pair, and is it so here?",
+    "compare.tuning": "What did tuning or alignment cost in robustness and calibration?",
+}
+"""What is said of each part of a comparison."""
+
+PROBES = tuple(ABOUT)
 """Under these names rules can be written for a comparison."""
 
 Role = Literal["candidate", "tuned", "aligned"]

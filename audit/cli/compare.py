@@ -73,7 +73,7 @@ def compare_runs(
         data=second.data,
         versions=versions(),
         probes={id: {} for id in compare.PROBES},
-        about=dict.fromkeys(compare.PROBES, compare.__doc__ or ""),
+        about=compare.ABOUT,
         outcomes=outcomes,
         rules=name,
         verdicts=verdicts,
