@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import random
 import sys
 import time
@@ -27,7 +25,7 @@ from audit.models.spec import ModelSpec
 from audit.schema import Example, Prompt, Text
 
 sys.path.insert(0, str(Path(__file__).parent))
-from scoring import FORMS, LABELS, whole_sentence
+from scoring import FORMS, LABELS, read_rows, whole_sentence
 
 Floats = NDArray[np.float64]
 
@@ -137,15 +135,10 @@ VICTIMS: dict[str, Callable[[Path, str], Victim]] = {"minilm": MiniLM, "smollm2"
 
 def shown(shared: Path) -> tuple[Example, ...]:
     """Two training sentences of each label, in turns."""
-    with gzip.open(shared / "data/sst2/train.tsv.gz", "rt", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    dice, found = random.Random(7), []
-    for place, label in enumerate(LABELS):
-        pool = [
-            row["content"] for row in rows if int(row["label"]) == place and whole_sentence(row["content"])
-        ]
-        found += [Example(id=text, text=text, label=label) for text in dice.sample(pool, 2)]
-    return tuple(found[i] for i in (0, 2, 1, 3))
+    rows = [one for one in read_rows(shared / "data/sst2/train.tsv.gz") if whole_sentence(one.text)]
+    dice = random.Random(7)
+    each = [dice.sample([one for one in rows if one.label == label], 2) for label in LABELS]
+    return tuple(examples[i] for i in range(2) for examples in each)
 
 
 def padded(ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
