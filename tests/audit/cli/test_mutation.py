@@ -40,6 +40,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(
     picks=st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from("drw"), JUNK), min_size=1, max_size=3),
 )
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_no_mutation_gives_a_traceback_or_a_green_audit(
     place: Path, picks: list[tuple[int, str, Any]]
