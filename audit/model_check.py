@@ -36,11 +36,6 @@ def check_model(spec: FileSpec, name: str) -> ModelSpec:
                 " remove it, or say `kind: in-context`"
             )
         return model
-    if model.dtype == "int8":
-        raise ConfigError(
-            f"{name}: model.dtype: 'int8' is for fine-tuned models, and model.kind is 'in-context';"
-            " use float32, bfloat16 or float16"
-        )
     if model.prompt is None:
         raise ConfigError(
             f"{name}: model.prompt is missing, and model.kind is 'in-context';"

@@ -35,8 +35,6 @@ class FineTuned:
         max_length: int | None,
         batch_tokens: int,
         notes: tuple[str, ...] = (),
-        parameters: int,
-        dtype: str,
     ) -> None:
         """Take a loaded model, in its number format and on its device.
 
@@ -48,8 +46,6 @@ class FineTuned:
             max_length: tokens of the longest text, special tokens counted; None for no limit.
             batch_tokens: tokens of a batch, padding counted.
             notes: what a reader of the facts must know.
-            parameters: how many the model has; layers in whole numbers no longer tell.
-            dtype: name of its number format.
         """
         self.batch_tokens = batch_tokens
         self._model = model.eval()
@@ -58,8 +54,6 @@ class FineTuned:
         self._order = list(order)
         self._max_length = max_length
         self._notes = notes
-        self._parameters = parameters
-        self._dtype = dtype
         self._device = next(model.parameters()).device
         self._rows = _known_ids(model)
         # A tokenizer may offer what the model does not take (a BERT tokenizer on DistilBERT).
@@ -79,8 +73,8 @@ class FineTuned:
     def facts(self) -> dict[str, Json]:
         """Return what only a loaded model can tell."""
         return {
-            "parameters": self._parameters,
-            "dtype": self._dtype,
+            "parameters": count_parameters(self._model),
+            "dtype": str(next(self._model.parameters()).dtype).removeprefix("torch."),
             "device": self._device.type,
             "max_length": self._max_length,
             "notes": list(self._notes),

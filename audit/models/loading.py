@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from audit.errors import ModelError, shown
 from audit.models.files import first_line, read_json, weight_files
-from audit.models.fine_tuned import FineTuned, count_parameters
+from audit.models.fine_tuned import FineTuned
 from audit.models.parts import ClassifierParts
 from audit.models.spec import ModelSpec
 
@@ -41,9 +41,6 @@ def load(parts: ClassifierParts, spec: ModelSpec, order: tuple[int, ...]) -> Fin
         )
         model, notes = _model(parts, spec)
     model = model.to(device)
-    parameters = count_parameters(model)
-    if spec.dtype == "int8":
-        model = _in_whole_numbers(model, device)
     return FineTuned(
         model,
         tokenizer,
@@ -52,27 +49,7 @@ def load(parts: ClassifierParts, spec: ModelSpec, order: tuple[int, ...]) -> Fin
         max_length=_max_length(model, tokenizer, spec.max_length, name=parts.name),
         batch_tokens=spec.batch_tokens or BATCH_TOKENS.get(device.type, BATCH_TOKENS["cpu"]),
         notes=notes,
-        parameters=parameters,
-        dtype=spec.dtype,
     )
-
-
-def _in_whole_numbers(model: torch.nn.Module, device: torch.device) -> torch.nn.Module:
-    """Return the model with its linear layers in int8; the scale of what goes in is that of the batch."""
-    if device.type != "cpu":
-        raise ModelError(
-            f"model.dtype: int8 is for the CPU, and the device is {device.type}; use bfloat16 or float16, or "
-            "set model.device: cpu"
-        )
-    with warnings.catch_warnings():
-        # torch wants its own successor to be installed; this one needs nothing.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", UserWarning)
-        found: torch.nn.Module = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
-            model.eval(), {torch.nn.Linear}, dtype=torch.qint8
-        )
-    return found
 
 
 def find_device(asked: str) -> torch.device:
@@ -143,7 +120,7 @@ def _model(parts: ClassifierParts, spec: ModelSpec) -> tuple[torch.nn.Module, tu
     try:
         model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
             parts.folder,
-            dtype=torch.float32 if spec.dtype == "int8" else getattr(torch, spec.dtype),
+            dtype=getattr(torch, spec.dtype),
             use_safetensors=safe,
             trust_remote_code=spec.trust_remote_code,
             local_files_only=True,

@@ -248,11 +248,6 @@ def test_zero_shots_need_no_training_data(tmp_path: Path) -> None:
         ),
         ("template:", "correction: ' '\n    template:", "model.prompt.correction is empty; name a file"),
         ("kind: in-context", "kind: fine-tuned", "model.prompt is for in-context models"),
-        (
-            "kind: in-context",
-            "kind: in-context\n  dtype: int8",
-            "model.dtype: 'int8' is for fine-tuned models",
-        ),
         ("{text}", "{sentence}", "model.prompt.template must hold {text}, got 'Review: {sentence}"),
         ("{text}", "{text} {label}", "model.prompt.template holds {label}, which nothing fills; {text} are"),
         ("{text}", "{text} {pair}", "model.prompt.template holds {pair}, but task.text_pair names no column"),

@@ -303,19 +303,6 @@ def test_float16_checkpoint_is_computed_in_float32(tmp_path: Path) -> None:
     np.testing.assert_allclose(one_by_one(folder, [*TEXTS]), scores(opened(folder), TEXTS).logits, atol=1e-5)
 
 
-def test_int8_answers_nearly_as_float32_and_counts_the_same_parameters(bert: Path) -> None:
-    cache, ledger = Cache(None), Ledger()
-    exact = scores(opened(bert, cache=cache), TEXTS)
-    subject = opened(bert, dtype="int8", cache=cache, ledger=ledger)
-    found = scores(subject, TEXTS)
-
-    assert "int8" == subject.facts.dtype
-    assert opened(bert).facts.parameters == subject.facts.parameters
-    assert len(TEXTS) == ledger.usage().scored  # the float32 answers are not taken for its own
-    np.testing.assert_allclose(exact.probabilities, found.probabilities, atol=0.2)
-    assert not np.array_equal(exact.logits, found.logits)
-
-
 def test_bfloat16_is_used_when_asked_for_and_cached_apart(bert: Path) -> None:
     cache, ledger = Cache(None), Ledger()
     scores(opened(bert, cache=cache), TEXTS)
