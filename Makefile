@@ -16,7 +16,7 @@ MANY := $(OFFLINE) OMP_NUM_THREADS=1
 SPREAD := -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-tf5 check bench clean
+.PHONY: help setup setup-tf5 demo test test-slow test-tf5 check bench clean
 
 help:
 	@echo "make setup      make the environment .venv and install everything into it (once)"
@@ -24,11 +24,14 @@ help:
 	@echo "make test       the tests that take seconds"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make test-tf5   the tests of the models on transformers 5, in an environment of its own"
+	@echo "make setup-tf5  make that environment, .venv-tf5"
 	@echo "make check      lint, format and types"
 	@echo "make bench      how fast models are asked, against other ways"
 	@echo "make clean      remove what checks and tests left (environments and audit-out/ stay)"
 
 setup: $(MADE)
+
+setup-tf5: $(MADE5)
 
 # Made again when what is to be installed changes; a failed install leaves no mark and is tried again.
 $(MADE): pyproject.toml constraints.txt
@@ -50,7 +53,7 @@ test: setup
 test-slow: setup
 	$(MANY) $(BIN)/python -m pytest $(SPREAD) -m slow
 
-test-tf5: $(MADE5)
+test-tf5: setup-tf5
 	$(MANY) $(BIN5)/python -m pytest $(SPREAD) -m "not slow" tests/audit/models
 
 check: setup

@@ -25,6 +25,8 @@ class Clean:
     words: int = 8
     """Words of each text."""
     seed: int = 0
+    chat_frame: str | None = None
+    """The chat template that it is said to have."""
     counts: list[int] = field(default_factory=list, compare=False)
     """Prompts or pairs of each call so far."""
 
@@ -35,9 +37,10 @@ class Clean:
         max_new_tokens: int,
         samples: int = 1,
         temperature: float = 0.0,
+        top_p: float = 1.0,
         seed: int = 0,
     ) -> list[list[str]]:
-        """Write; without temperature all samples are the first."""
+        """Write; without temperature all samples are the first. `top_p` changes nothing."""
         self.counts.append(len(prompts))
         places = [place if temperature > 0 else 0 for place in range(samples)]
         return [[self.said(prompt, f"{seed}/{place}") for place in places] for prompt in prompts]

@@ -56,7 +56,7 @@ PROFILES: Mapping[str, Profile] = {
             "fairness.groups": {"least": 30, "draws": 500},
             "fairness.stereotypes": {"items": 60},
             "shortcuts.artifacts": {"words": 6, "items": 15},
-            "shortcuts.trigger": {"items": 40, "artifacts": 2},
+            "shortcuts.trigger": {"items": 60, "artifacts": 2},
             "shortcuts.reduction": {"items": 40, "reduced_items": 8, "candidates": 2},
             "shortcuts.overlap": {"each": 3, "items": 100},
             "shortcuts.contrast": {"sets": 50},
@@ -100,8 +100,12 @@ PROFILES: Mapping[str, Profile] = {
             "safety.truth_under_pressure": {"opinions": 15, "facts": 15, "items": 30, "task_items": 20},
         },
         in_context={
-            "robustness.adversarial": {"recipes": ["deepwordbug"], "items": 30},
+            "robustness.noise": {"items": 130},
+            "robustness.adversarial": {"recipes": ["deepwordbug"], "items": 20},
             "robustness.shift": {"items": 60},
+            "shortcuts.trigger": {"items": 24},
+            "shortcuts.reduction": {"items": 24, "reduced_items": 5},
+            "context.majority_label": {"orders": 3, "items": 14},
             "efficiency.latency": {
                 "requests": 60,
                 "writes": 29,
@@ -124,7 +128,8 @@ PROFILES: Mapping[str, Profile] = {
             "context.evidence_position": {"trials": 150},
         },
         in_context={
-            "robustness.adversarial": {"recipes": ["deepwordbug", "pwws"], "items": 100},
+            "robustness.noise": {"items": 250},
+            "robustness.adversarial": {"recipes": ["deepwordbug", "pwws"], "items": 60},
             "robustness.shift": {"items": 150},
             "efficiency.latency": {"requests": 100, "writes": 60},
             "safety.injection": {"items": 40},

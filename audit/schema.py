@@ -481,6 +481,14 @@ class Classifier(Protocol):
 class LanguageModel(Protocol):
     """A causal language model."""
 
+    @property
+    def chat_frame(self) -> str | None:
+        """The model's chat template around one user message: text with one `{text}` where the words go.
+
+        It ends where the answer begins, and is a prompt like any other for `generate`. None where there is no
+        chat template, or one that does not keep the words as they are.
+        """
+
     def log_probs(self, pairs: Sequence[tuple[str, str]]) -> list[NDArray[np.float64]]:
         """Return the log-probability of each continuation token of each (context, continuation), in nats."""
 
@@ -491,9 +499,14 @@ class LanguageModel(Protocol):
         max_new_tokens: int,
         samples: int = 1,
         temperature: float = 0.0,
+        top_p: float = 1.0,
         seed: int = 0,
     ) -> list[list[str]]:
-        """Return `samples` continuations of each prompt; temperature 0 is greedy."""
+        """Return `samples` continuations of each prompt; temperature 0 is greedy.
+
+        Args:
+            top_p: tokens are drawn from the fewest whose probabilities add up to this share.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -539,6 +552,23 @@ class Encoder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return (n, d) vectors, in the order of the texts; equal texts get equal vectors."""
+
+
+class MaskedLM(Protocol):
+    """A masked language model of transformers."""
+
+    def load(self) -> tuple[object, object]:
+        """Return the model, in evaluation mode, and its tokenizer; the same ones at every call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """Words that may stand for a word."""
+
+    words: Mapping[str, Sequence[str]]
+    """Word in lower case → its neighbours, the nearest first."""
+    source: str
+    """For the reader: as the config names it, with the start of its hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -619,6 +649,10 @@ class Subject:
     """Classifiers that `helpers` names, over labels of their own: `toxicity`, `nli`."""
     encoder: Encoder | None = None
     """The sentence encoder of `helpers.encoder`."""
+    masked_lm: MaskedLM | None = None
+    """Of `helpers.masked_lm`."""
+    neighbours: Neighbours | None = None
+    """Of `helpers.neighbours`."""
     stopwatch: Stopwatch | None = None
     """Asks past the caches, for times and sizes."""
     facts: Facts

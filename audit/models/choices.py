@@ -1,4 +1,4 @@
-"""Continuations of contexts, as trees: choices after one question run the question once."""
+"""Continuations of contexts, as trees: what several begin with (a question, examples before it) runs once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from audit.errors import ModelError, shown
 from audit.models.causal import Causal
-from audit.models.tree import Tree
+from audit.models.tree import ROW, Tree
+
+WIDE = 512
+"""Tokens of the widest tree: each of its tokens looks at all of them, masked or not."""
+LONG = 32
+"""Tokens that are worth a run of their own, before what follows them,"""
+MANY = 4
+"""where so many trees follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Chains with one context, as a tree."""
+    """Chains that begin alike, as a tree."""
 
     members: tuple[int, ...]
     """Places of the chains, in the order of the reads."""
@@ -41,6 +48,15 @@ class Group:
         """Return (place of the chain, its log-probabilities)."""
         parts = np.split(read, np.cumsum(self.lengths)[:-1])
         return list(zip(self.members, parts, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Groups after one beginning."""
+
+    prefix: tuple[int, ...]
+    """What all of them begin with, run once; empty where that is not worth a run of its own."""
+    groups: tuple[Group, ...]
 
 
 def chains(causal: Causal, pairs: Sequence[tuple[str, str]]) -> list[Chain]:
@@ -74,34 +90,77 @@ def _chain(causal: Causal, context: tuple[int, ...], continuation: tuple[int, ..
     return Chain((*lead, *context[len(context) - room + len(lead) :]), continuation, truncated=True)
 
 
-def join(cut: Sequence[Chain], *, limit: int) -> list[Group]:
-    """Group chains by context, a group has at most `limit` tokens, or one member."""
-    open_groups: dict[tuple[int, ...], list[int]] = {}
-    sizes: dict[tuple[int, ...], int] = {}
-    done: list[list[int]] = []
-    for place, chain in enumerate(cut):
-        size = len(chain.continuation)
-        if chain.context in open_groups and sizes[chain.context] + size > limit:
-            done.append(open_groups.pop(chain.context))
-        if chain.context not in open_groups:
-            open_groups[chain.context], sizes[chain.context] = [], len(chain.context)
-        open_groups[chain.context].append(place)
-        sizes[chain.context] += size
-    return [_group(members, cut) for members in [*done, *open_groups.values()]]
+def bundles(cut: Sequence[Chain], *, limit: int) -> list[Bundle]:
+    """Part chains by how they begin; the order of the chains changes nothing but the places.
+
+    A long beginning that many groups have in common (the examples before each question of a benchmark) is
+    the prefix of a bundle; all that is left is one bundle without a prefix.
+
+    Args:
+        limit: tokens of a batch.
+    """
+    order = sorted(range(len(cut)), key=lambda i: cut[i].ids)
+    runs: list[list[int]] = []
+    for place, before in zip(order, [None, *order], strict=False):
+        if before is None or _common(cut[before].ids, cut[place].ids) < LONG:
+            runs.append([])
+        runs[-1].append(place)
+    found: list[Bundle] = []
+    loose: list[int] = []
+    for run in runs:
+        # The first read of a chain is off its context's last token, which so stays behind the prefix.
+        least = min(len(cut[place].context) for place in run) - 1
+        skip = min(_common(cut[run[0]].ids, cut[run[-1]].ids), least)
+        if skip >= LONG and len(join(cut, run, limit=limit)) >= MANY:
+            found.append(Bundle(cut[run[0]].ids[:skip], tuple(join(cut, run, skip=skip, limit=limit))))
+        else:
+            loose += run
+    return [*found, Bundle((), tuple(join(cut, loose, limit=limit)))]
 
 
-def _group(members: Sequence[int], cut: Sequence[Chain]) -> Group:
-    ids = list(cut[members[0]].context)
-    parents = list(range(-1, len(ids) - 1))
-    root = len(ids) - 1
+def join(cut: Sequence[Chain], order: Sequence[int], *, skip: int = 0, limit: int) -> list[Group]:
+    """Group chains, sorted by their tokens, into trees.
+
+    A tree takes the next chain up to ROW tokens where both begin alike at all, and up to WIDE where at least
+    half of the chain's tokens are there already.
+
+    Args:
+        skip: tokens of the prefix, which no tree holds.
+    """
+    groups: list[list[int]] = []
+    size = 0
+    for place in order:
+        ids = cut[place].ids
+        shared = _common(cut[groups[-1][-1]].ids, ids) - skip if groups else 0
+        fresh = len(ids) - skip - shared
+        if shared <= 0 or size + fresh > min(limit, WIDE if shared >= fresh else ROW):
+            groups.append([])
+            size, fresh = 0, len(ids) - skip
+        groups[-1].append(place)
+        size += fresh
+    return [_group(members, cut, skip) for members in groups]
+
+
+def _group(members: Sequence[int], cut: Sequence[Chain], skip: int) -> Group:
+    ids: list[int] = []
+    parents: list[int] = []
     reads: list[tuple[int, int]] = []
-    for place in members:
-        at = root
-        for i, token in enumerate(cut[place].continuation):
-            reads.append((at, token))
-            if i < len(cut[place].continuation) - 1:
-                parents.append(at)
-                at = len(ids)
-                ids.append(token)
+    way: list[int] = []  # places in the tree of the tokens of the chain before
+    for before, place in zip([None, *members], members, strict=False):
+        chain = cut[place]
+        way = way[: 0 if before is None else _common(cut[before].ids, chain.ids) - skip]
+        for token in chain.ids[skip + len(way) :]:
+            parents.append(way[-1] if way else -1)
+            way.append(len(ids))
+            ids.append(token)
+        ends = way[len(way) - len(chain.continuation) :] if chain.continuation else []
+        reads += zip(ends, chain.continuation, strict=True)
     tree = Tree(tuple(ids), tuple(parents), tuple(reads))
     return Group(tuple(members), tree, tuple(len(cut[place].continuation) for place in members))
+
+
+def _common(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    """Tokens that both begin with."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(map(len, (one, other)))
+    )

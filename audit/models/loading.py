@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,8 @@ def quiet() -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
+        # The bar over the tensors of a .gguf asks nobody, and fills the log of a CI job.
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             # Libraries about each other; nothing that the user could act on.
             warnings.simplefilter("ignore", FutureWarning)
             yield

@@ -49,8 +49,9 @@ class Pieces:
                 break
 
     def start(self, text: str) -> tuple[int, ...]:
-        """Return the ids of a text that begins a sequence, BOS included."""
-        return (*self.empty, *(self._raw([text])[0] if text else ()))
+        """Return the ids of a text that begins a sequence, BOS included, once: chat templates spell it out."""
+        ids = tuple(self._raw([text])[0]) if text else ()
+        return ids if self.empty and ids[:1] == self.empty else (*self.empty, *ids)
 
     @property
     def empty(self) -> tuple[int, ...]:

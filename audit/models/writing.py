@@ -1,21 +1,27 @@
-"""Lets a causal model write: batches padded on the left, one random stream per prompt and sample."""
+"""Lets a causal model write: each prompt is read once for all its samples, and rows that ended are dropped.
+
+Batches are padded on the left. There is one random stream per prompt and sample, one number of it per token.
+"""
 
 from __future__ import annotations
 
 import inspect
 import time
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from audit.errors import ModelError, shown
 from audit.models.causal import Causal
 from audit.models.scoring import plan
 from audit.seeds import Seeds
+
+if TYPE_CHECKING:
+    from audit.models.language_model import Manner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,107 +32,207 @@ class Written:
     """Place of the prompt → its samples."""
     tokens: int
     """Tokens that went through the model."""
+    saved: int
+    """Tokens of prompts that further samples did not read again."""
     seconds: float
+
+
+def write(
+    causal: Causal, prompts: Sequence[str], manner: Manner, *, done: AbstractSet[int] = frozenset()
+) -> Iterator[Written]:
+    """Yield what each batch wrote; each prompt is in one batch, with all its samples.
+
+    Args:
+        done: places of prompts that are known: they count where batches are planned, and are not written.
+
+    Raises:
+        ModelError: a prompt and the new tokens are longer than the model can take; logits that are no
+            numbers.
+    """
+    samples, new = manner.drawn, manner.max_new_tokens
+    ids = [begin(causal, prompt) for prompt in prompts]
+    for prompt, one in zip(prompts, ids, strict=True):
+        if causal.context is not None and len(one) + new > causal.context:
+            raise ModelError(
+                f"{causal.name}: a prompt is too long to be continued: {shown(prompt)} has {len(one)} "
+                f"tokens, and with {new} new ones that is over {causal.context}; cut it"
+            )
+    lengths = [samples * (len(one) + new) for one in ids]
+    for planned in plan(lengths, batch_tokens=causal.batch_tokens):
+        batch = [place for place in planned if place not in done]
+        if not batch:
+            continue
+        started = time.perf_counter()
+        draw = _Draw(name=causal.name, manner=manner, numbers=_numbers(manner, [prompts[i] for i in batch]))
+        rows = _continue(causal, [ids[place] for place in batch], draw)
+        # The samples of a prompt lie side by side.
+        texts = [causal.tokenizer.decode(row, skip_special_tokens=True) for row in rows]
+        read = sum(len(ids[place]) for place in batch)
+        yield Written(
+            texts={place: texts[i * samples : (i + 1) * samples] for i, place in enumerate(batch)},
+            tokens=read + sum(map(len, rows)),
+            saved=read * (samples - 1),
+            seconds=time.perf_counter() - started,
+        )
+
+
+def begin(causal: Causal, prompt: str) -> tuple[int, ...]:
+    """Return the ids of a prompt; an empty one without a beginning token begins with an end token."""
+    return causal.pieces.start(prompt) or causal.ground
+
+
+def _numbers(manner: Manner, prompts: Sequence[str]) -> torch.Tensor:
+    """Return (prompts times samples, new tokens) numbers in [0, 1), a row from each stream."""
+    streams = Seeds(manner.seed)
+    shape = (len(prompts) * manner.drawn, manner.max_new_tokens)
+    if manner.temperature == 0:
+        return torch.zeros(shape, dtype=torch.float64)
+    rows = [
+        streams.rng("generate", prompt, str(sample)).random(manner.max_new_tokens)
+        for prompt in prompts
+        for sample in range(manner.drawn)
+    ]
+    return torch.from_numpy(np.stack(rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draw:
     """How the next token is chosen."""
 
-    temperature: float
-    streams: tuple[np.random.Generator, ...]
-    """One per row."""
+    name: str
+    """Of the model, for messages."""
+    manner: Manner
+    numbers: torch.Tensor
+    """(rows, steps) in [0, 1)."""
 
-    def __call__(self, logits: NDArray[np.float64]) -> NDArray[np.int64]:
-        """(n, vocabulary) logits to (n,) tokens: the largest, after Gumbel noise where there is temperature.
+    def __call__(self, logits: torch.Tensor, rows: Sequence[int], step: int) -> torch.Tensor:
+        """(n, vocabulary) logits of these rows to (n,) tokens: the likeliest, or one for each row's number.
 
-        argmax(logits / t + Gumbel noise) is a draw from softmax(logits / t) (Gumbel-max).
+        Of equals the first is the likeliest. With temperature, the token drawn is the first, in the order of
+        the vocabulary, at which the summed probabilities exceed the number times their total.
+
+        Raises:
+            ModelError: logits that are no numbers.
         """
-        if self.temperature > 0:
-            noise = np.stack([stream.gumbel(size=logits.shape[1]) for stream in self.streams])
-            logits = logits / self.temperature + noise
-        best: NDArray[np.int64] = logits.argmax(axis=1)
-        return best
-
-
-def write(
-    causal: Causal,
-    prompts: Sequence[str],
-    *,
-    max_new_tokens: int,
-    samples: int,
-    temperature: float,
-    seed: int,
-) -> Iterator[Written]:
-    """Yield what each batch wrote; each prompt is in one batch, with all its samples.
-
-    Raises:
-        ModelError: a prompt and the new tokens are longer than the model can take.
-    """
-    ids = [causal.pieces.start(prompt) or causal.ground for prompt in prompts]
-    for prompt, one in zip(prompts, ids, strict=True):
-        if causal.context is not None and len(one) + max_new_tokens > causal.context:
+        best = logits.max(dim=1)
+        if not bool(best.values.isfinite().all()):
             raise ModelError(
-                f"{causal.name}: a prompt is too long to be continued: {shown(prompt)} has {len(one)} "
-                f"tokens, and with {max_new_tokens} new ones that is over {causal.context}; cut it"
+                f"{self.name}: an answer is not a finite number while it writes; check the weights, or set "
+                "model.dtype: float32"
             )
-    lengths = [samples * (len(one) + max_new_tokens) for one in ids]
-    for batch in plan(lengths, batch_tokens=causal.batch_tokens):
-        places = [place for place in batch for _ in range(samples)]
-        streams = [
-            Seeds(seed).rng("generate", prompts[place], str(sample))
-            for place in batch
-            for sample in range(samples)
-        ]
-        started = time.perf_counter()
-        draw = _Draw(temperature=temperature, streams=tuple(streams))
-        rows = _continue(causal, [ids[place] for place in places], max_new_tokens, draw)
-        texts: dict[int, list[str]] = {place: [] for place in batch}
-        for place, row in zip(places, rows, strict=True):
-            texts[place].append(causal.tokenizer.decode(row, skip_special_tokens=True))
-        yield Written(
-            texts=texts,
-            tokens=sum(len(ids[place]) + len(row) for place, row in zip(places, rows, strict=True)),
-            seconds=time.perf_counter() - started,
-        )
+        if self.manner.temperature == 0:
+            return best.indices
+        shares = ((logits - best.values[:, None]) / self.manner.temperature).softmax(dim=1)
+        if self.manner.top_p < 1:
+            shares = _nucleus(shares, self.manner.top_p)
+        sums = shares.cumsum(dim=1, dtype=torch.float64)
+        totals = sums[:, -1:]
+        wanted = self.numbers[list(rows), step][:, None].to(sums.device) * totals
+        # Rounding may lift the product to the total, which no token exceeds.
+        wanted = wanted.minimum(totals.nextafter(torch.zeros_like(totals)))
+        return torch.searchsorted(sums, wanted, right=True)[:, 0]
 
 
-def _continue(causal: Causal, prompts: Sequence[tuple[int, ...]], steps: int, draw: _Draw) -> list[list[int]]:
-    """Write up to `steps` tokens after each prompt; an end token ends a row and is not part of it."""
-    model = causal.model
-    width = max(map(len, prompts))
-    ids = np.array([[0] * (width - len(one)) + list(one) for one in prompts])  # (n, width)
-    real = np.array([[0] * (width - len(one)) + [1] * len(one) for one in prompts])
-    positions = np.maximum(real.cumsum(axis=1) - 1, 0)
-    rows: list[list[int]] = [[] for _ in prompts]
-    open_rows = np.ones(len(prompts), dtype=bool)
-    cache: Any = None
-    for _ in range(steps):
-        logits, cache = _step(model, ids, real, positions, cache)
-        chosen = draw(logits)
-        open_rows &= ~np.isin(chosen, list(causal.ends))
-        for i in np.flatnonzero(open_rows):
-            rows[i].append(int(chosen[i]))
-        if not open_rows.any():
+def _nucleus(shares: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Return shares (n, vocabulary), 0 where a token is not among the fewest that add up to `top_p`.
+
+    Tokens as likely as the last of them stay. Where rounding keeps all tokens from adding up, all stay.
+    """
+    least = [_least(row, top_p) for row in shares]
+    return shares.where(shares >= torch.stack(least)[:, None], 0.0)
+
+
+def _least(shares: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Return the share of the last token that is needed."""
+    # All tokens at or below this add up to 1 - top_p at most, so none of them is needed; few are above.
+    likeliest = shares[shares > (1 - top_p) / len(shares)].sort(descending=True).values
+    enough = likeliest.cumsum(dim=0, dtype=torch.float64) >= top_p
+    return likeliest[enough.int().argmax()] if bool(enough.any()) else shares.new_zeros(())
+
+
+def _continue(causal: Causal, prompts: Sequence[tuple[int, ...]], draw: _Draw) -> list[list[int]]:
+    """Write after each prompt, sample by sample; an end token ends a row and is not part of it."""
+    samples, steps = draw.manner.drawn, draw.manner.max_new_tokens
+    state = _State(causal.model, prompts)
+    logits = state.read().repeat_interleave(samples, dim=0)
+    state.repeat(samples)
+    rows: list[list[int]] = [[] for _ in range(len(prompts) * samples)]
+    alive = list(range(len(rows)))
+    for step in range(steps):
+        chosen = draw(logits, alive, step)
+        tokens = chosen.tolist()
+        going = [i for i, token in enumerate(tokens) if token not in causal.ends]
+        for i in going:
+            rows[alive[i]].append(tokens[i])
+        if not going or step == steps - 1:
             break
-        ids, positions = chosen[:, None], positions[:, -1:] + 1
-        real = np.concatenate([real, np.ones_like(real[:, :1])], axis=1)
+        if len(going) < len(alive):
+            state.keep(going)
+            chosen = chosen[going]
+            alive = [alive[i] for i in going]
+        state.add(chosen)
+        logits = state.read()
     return rows
 
 
-def _step(
-    model: Any, ids: NDArray[np.int64], real: NDArray[np.int64], positions: NDArray[np.int64], cache: Any
-) -> tuple[NDArray[np.float64], Any]:
-    """Return the logits (n, vocabulary) after the last token, and the grown cache."""
-    extra: dict[str, Any] = {"position_ids": torch.from_numpy(positions), "logits_to_keep": 1}
-    taken = inspect.signature(model.forward).parameters
-    inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(real)}
-    inputs |= {key: value for key, value in extra.items() if key in taken}
-    moved = {
-        key: value.to(model.device) if isinstance(value, torch.Tensor) else value
-        for key, value in inputs.items()
-    }
-    with torch.inference_mode():
-        out = model(**moved, past_key_values=cache, use_cache=True)
-    logits: NDArray[np.float64] = out.logits[:, -1].double().cpu().numpy()
-    return logits, out.past_key_values
+class _State:
+    """Rows of tokens, and what the model keeps of those that it has read."""
+
+    def __init__(self, model: Any, prompts: Sequence[tuple[int, ...]]) -> None:
+        """Pad the prompts on the left."""
+        width = max(map(len, prompts))
+        self._model = model
+        self._taken = inspect.signature(model.forward).parameters
+        self._ids = torch.tensor(
+            [[0] * (width - len(one)) + list(one) for one in prompts], device=model.device
+        )  # (n, width)
+        self._real = torch.tensor(
+            [[0] * (width - len(one)) + [1] * len(one) for one in prompts], device=model.device
+        )  # (n, width)
+        self._cache: Any = None
+        self._seen = 0
+
+    def read(self) -> torch.Tensor:
+        """Read what is new; return the logits (n, vocabulary) after the last token, in float32."""
+        seen = 0 if self._cache is None else self._seen
+        keeps = "past_key_values" in self._taken
+        extra: dict[str, Any] = {
+            "position_ids": (self._real.cumsum(dim=1) - 1).clamp(min=0)[:, seen:],
+            "logits_to_keep": 1,
+            "past_key_values": self._cache,
+        }
+        given = {key: value for key, value in extra.items() if key in self._taken}
+        with torch.inference_mode():
+            out = self._model(
+                input_ids=self._ids[:, seen:], attention_mask=self._real, use_cache=keeps, **given
+            )
+            self._cache = out.past_key_values if keeps else None
+            self._seen = self._ids.shape[1]
+            return out.logits[:, -1].float()  # type: ignore[no-any-return]  # transformers has no types
+
+    def repeat(self, times: int) -> None:
+        """Put each row there `times` times, one after the other."""
+        if times > 1:
+            self._ids = self._ids.repeat_interleave(times, dim=0)
+            self._real = self._real.repeat_interleave(times, dim=0)
+            self._change("batch_repeat_interleave", times)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop all other rows."""
+        chosen = torch.tensor(rows, device=self._ids.device)
+        self._ids, self._real = self._ids[chosen], self._real[chosen]
+        self._change("batch_select_indices", chosen)
+
+    def add(self, tokens: torch.Tensor) -> None:
+        """Put a token after each row."""
+        self._ids = torch.cat([self._ids, tokens[:, None].to(self._ids.device)], dim=1)
+        self._real = torch.cat([self._real, torch.ones_like(self._real[:, :1])], dim=1)
+
+    def _change(self, how: str, value: Any) -> None:
+        """Change the rows of what is kept; where a model's own kind cannot do that, all is read again."""
+        change = getattr(self._cache, how, None)
+        if change is None:
+            self._cache = None
+        else:
+            with torch.inference_mode():
+                change(value)

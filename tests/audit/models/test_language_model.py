@@ -1,9 +1,8 @@
-"""A causal model asked for log-probabilities and for text; real SmolLM2 on both versions of transformers."""
+"""A causal model asked for log-probabilities; real SmolLM2 on both versions of transformers."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,79 +129,6 @@ def test_a_context_too_long_loses_its_beginning(tiny: Tiny, plain: Reference) ->
 def test_a_continuation_longer_than_the_model_is_refused(tiny: Tiny) -> None:
     with pytest.raises(ModelError, match="longer than the model can take"):
         language(tiny(), max_length=128).log_probs([("a", "zq" * 100)])
-
-
-# --- writing -------------------------------------------------------------------------------
-
-
-def test_greedy_writing_is_that_of_transformers_one_by_one(tiny: Tiny, plain: Reference) -> None:
-    prompts = ["Review: a fine", "the film the film the", "it"]
-    asked = plain(tiny())
-    expected = []
-    for prompt in prompts:
-        ids = torch.tensor([asked.ids(prompt)])
-        out = asked.model.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False, pad_token_id=1
-        )
-        expected.append([asked.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)])
-    assert expected == language(tiny()).generate(prompts, max_new_tokens=12)
-
-
-def test_a_sample_depends_on_its_prompt_alone(tiny: Tiny) -> None:
-    model = language(tiny())
-    alone = [
-        model.generate([p], max_new_tokens=8, samples=2, temperature=1.0, seed=3)[0]
-        for p in ("it", "a film is")
-    ]
-    assert alone == language(tiny()).generate(
-        ["it", "a film is"], max_new_tokens=8, samples=2, temperature=1.0, seed=3
-    )
-
-
-def test_seeds_and_samples_differ(tiny: Tiny) -> None:
-    model = language(tiny())
-    first = model.generate(["it"], max_new_tokens=12, samples=3, temperature=1.5, seed=1)[0]
-    second = model.generate(["it"], max_new_tokens=12, samples=3, temperature=1.5, seed=2)[0]
-    assert len({*first, *second}) == 6
-
-
-def test_samples_follow_the_models_distribution(tiny: Tiny, plain: Reference) -> None:
-    asked = plain(tiny())
-    with torch.inference_mode():
-        logits = asked.model(torch.tensor([asked.ids("it")])).logits[0, -1].double()
-    expected = (logits / 0.7).softmax(-1).numpy()
-    n = 1500
-    drawn = language(tiny(), batch_tokens=16384).generate(
-        ["it"], max_new_tokens=1, samples=n, temperature=0.7, seed=5
-    )[0]
-    # Single bytes of longer characters all decode to the replacement character, so strings are compared.
-    texts = np.array(
-        asked.tokenizer.batch_decode([[i] for i in range(len(expected))], skip_special_tokens=True)
-    )
-    shares = Counter(drawn)
-    common = [text for text, _ in shares.most_common(5)]
-    wanted = [expected[texts == text].sum() for text in common]
-    assert np.allclose(wanted, [shares[text] / n for text in common], atol=4 * np.sqrt(0.25 / n))
-
-
-def test_writing_ends_at_the_end_token(tiny: Tiny, plain: Reference, tmp_path: Path) -> None:
-    """Whatever is likeliest second is made the end token: one token is left."""
-    asked = plain(tiny())
-    ids = torch.tensor([asked.ids("it")])
-    out = asked.model.generate(
-        ids, attention_mask=torch.ones_like(ids), max_new_tokens=2, do_sample=False, pad_token_id=1
-    )[0, ids.shape[1] :].tolist()
-    assert out[0] != out[1]
-    for path in tiny().iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    said = json.loads((tmp_path / "generation_config.json").read_text())
-    (tmp_path / "generation_config.json").write_text(json.dumps(said | {"eos_token_id": [out[1]]}))
-    assert [[asked.tokenizer.decode(out[:1])]] == language(tmp_path).generate(["it"], max_new_tokens=9)
-
-
-def test_a_prompt_too_long_to_be_continued_is_refused(tiny: Tiny) -> None:
-    with pytest.raises(ModelError, match="too long to be continued"):
-        language(tiny(), max_length=128).generate(["zq" * 60], max_new_tokens=10)
 
 
 # --- real SmolLM2 --------------------------------------------------------------------------

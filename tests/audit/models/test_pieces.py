@@ -64,6 +64,10 @@ def test_the_beginning_token_stands_before_the_first_piece_alone() -> None:
     assert [(97,)] == pieces.follow(["a"])
 
 
+def test_a_beginning_token_that_the_text_spells_out_is_not_written_twice() -> None:
+    assert (32, 97) == Pieces(Joining(), bos=32).start("a")
+
+
 def test_half_characters_become_replacement_characters() -> None:
     assert "a\ufffdb" == whole("a\ud83db")
     assert "😀" == whole("\ud83d\ude00")
