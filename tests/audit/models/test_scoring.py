@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import subprocess
 import sys
@@ -103,10 +104,45 @@ def test_batches_come_longest_first(lengths: list[int], budget: int) -> None:
     assert sorted(lengths, reverse=True) == order
 
 
-@given(lengths, st.integers(1, 500))
-def test_no_batch_could_have_taken_the_next_text(lengths: list[int], budget: int) -> None:
-    batches = plan(lengths, batch_tokens=budget)
-    assert all((len(b) + 1) * max(1, *(lengths[i] for i in b)) > budget for b in batches[:-1])
+def cost(batches: list[list[int]], lengths: list[int], call: int) -> int:
+    return sum(len(b) * max(1, *(lengths[i] for i in b)) + call for b in batches)
+
+
+def cheapest(lengths: list[int], budget: int, call: int) -> int:
+    """By trying every way to cut the sorted lengths, that is by another road than `plan`."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    inner = [[j + 1 for j in range(len(order) - 1) if mask >> j & 1] for mask in range(2 ** (len(order) - 1))]
+    plans = [[order[a:b] for a, b in itertools.pairwise([0, *cuts, len(order)])] for cuts in inner]
+    fitting = [p for p in plans if all(len(b) == 1 or cost([b], lengths, 0) <= budget for b in p)]
+    return min(cost(p, lengths, call) for p in fitting)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(1, 200), st.integers(0, 40))
+def test_no_plan_is_cheaper(lengths: list[int], budget: int, call: int) -> None:
+    found = plan(lengths, batch_tokens=budget, call_tokens=call)
+    assert cheapest(lengths, budget, call) == cost(found, lengths, call)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(1, 200))
+def test_without_a_cost_of_calls_there_are_as_few_as_can_be(lengths: list[int], budget: int) -> None:
+    found = plan(lengths, batch_tokens=budget)
+    assert cheapest(lengths, budget, 10**6) == cost(found, lengths, 10**6)
+
+
+def test_padding_is_saved_where_it_costs_more_than_a_call() -> None:
+    sizes = [50] * 4 + [10] * 20
+
+    assert [24] == [len(b) for b in plan(sizes, batch_tokens=2000)]
+    assert [4, 20] == [len(b) for b in plan(sizes, batch_tokens=2000, call_tokens=799)]
+    assert [24] == [len(b) for b in plan(sizes, batch_tokens=2000, call_tokens=800)]
+
+
+@pytest.mark.parametrize(("prefix", "calls"), [(0, 2), (5, 1)])
+def test_only_padded_texts_are_parted_by_length(prefix: int, calls: int) -> None:
+    toy = Toy(batch_tokens=10**4, prefix_tokens=prefix)
+    scorer(toy).score(["x" * 400, *(f"{i:03}" for i in range(20))])
+
+    assert calls == len(toy.forwards)
 
 
 def test_long_text_is_a_batch_of_its_own() -> None:
