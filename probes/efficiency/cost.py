@@ -213,7 +213,8 @@ class Cost:
             estimate=estimate,
             unit="requests per month",
             better="neither",
-            note=f"above it one's own machine ({fixed:g} {self.currency} a month) is cheaper than tokens",
+            note=f"above it one's own machine ({fixed:g} {self.currency} a month) is cheaper than tokens"
+            + ("; its requests are taken to cost nothing more" if by_machine is None else ""),
             series=pictures.months(
                 estimate.value,
                 {"by token": (0.0, float(by_token.mean())), "by machine": (fixed, own)},

@@ -40,6 +40,7 @@ WRITING = ("first token", "per token")
 FITS = {term: "milliseconds" + " per token" * (term != "overhead") for term in fit.TERMS}
 """Term of the line → its unit."""
 MS = 1000.0
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ class Latency:
             return
         yield from self._single(watch, texts)
         yield from self._writing(watch, texts, subject.facts, seeds)
-        yield from self._together(watch, texts)
+        yield from self._together(watch, texts, seeds)
 
     # --- one request at a time ------------------------------------------------------------
 
@@ -232,14 +233,14 @@ class Latency:
                 estimate=terms[term],
                 unit=unit,
                 better="lower",
-                note=f"least squares over {len(sizes)} requests; by it, reading 1,000 tokens and writing 100 "
-                f"takes {line.at(1000, 100) / MS:.3g} seconds",
+                note=f"least squares over {len(sizes)} requests; if it went on so, reading 1,000 tokens and "
+                f"writing 100 would take {line.at(1000, 100) / MS:.3g} seconds",
                 series=pictures.line(sizes, times, line) if term == "per_token" else None,
             )
 
     # --- several texts in one call --------------------------------------------------------
 
-    def _together(self, watch: Stopwatch, texts: Sequence[Text]) -> Iterator[Finding | Skip]:
+    def _together(self, watch: Stopwatch, texts: Sequence[Text], seeds: Seeds) -> Iterator[Finding | Skip]:
         names = ("throughput", "token_throughput")
         if not self.batches:
             yield from self._skips("batches is 0, so no call had several texts", "all", *names)
@@ -252,18 +253,22 @@ class Latency:
         seconds = np.array([watch.answer_together(call) for call in calls][1:])
         read = [[watch.tokens(text) for text in call] for call in calls[1:]]
         note = f"{self.batch} texts in one call, {self.batches} calls; {watch.machine}"
-        yield self._rate("throughput", self.batch / seconds, "texts per second", note)
+        texts_each = np.full(self.batches, float(self.batch))
+        yield self._rate("throughput", texts_each, seconds, "texts per second", note, seeds)
         if any(n is None for call in read for n in call):
             yield from self._skips("this model has no tokens", None, "token_throughput", applicable=False)
             return
-        tokens = np.array([sum(n or 0 for n in call) for call in read])
-        yield self._rate(
-            "token_throughput", tokens / seconds, "tokens per second", f"read, padding not counted; {note}"
-        )
+        tokens = np.array([sum(n or 0 for n in call) for call in read], dtype=np.float64)
+        said = f"read, padding not counted; {note}"
+        yield self._rate("token_throughput", tokens, seconds, "tokens per second", said, seeds)
 
-    def _rate(self, metric: str, values: NDArray[np.float64], unit: str, note: str) -> Finding | Skip:
+    def _rate(
+        self, metric: str, done: Numbers, seconds: Numbers, unit: str, note: str, seeds: Seeds
+    ) -> Finding | Skip:
+        """Return what was done in all by the time it took in all: slow calls weigh as long as they last."""
+        rng = seeds.rng(self.id, metric)
         try:
-            estimate = stats.mean(values, low=0.0)
+            estimate = stats.bootstrap(_by_time, done, seconds, rng=rng, draws=fit.DRAWS, low=0.0)
         except ValueError as error:
             return Skip(probe=self.id, metric=metric, reason=f"there is no interval: {error}")
         return Finding(probe=self.id, metric=metric, estimate=estimate, unit=unit, better="higher", note=note)
@@ -271,6 +276,10 @@ class Latency:
     def _skips(self, why: str, name: str | None, *metrics: str, applicable: bool = True) -> Iterator[Skip]:
         for metric in metrics:
             yield Skip(probe=self.id, metric=metric, slice=name, reason=why, applicable=applicable)
+
+
+def _by_time(done: Numbers, seconds: Numbers) -> float:
+    return float(done.sum() / seconds.sum())
 
 
 def _joined(text: Text) -> str:

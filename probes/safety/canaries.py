@@ -14,17 +14,13 @@ from numpy.typing import NDArray
 
 from audit import stats
 from audit.errors import ModelError
-from audit.schema import Data, Finding, LanguageModel, Skip, Subject
+from audit.schema import Data, Example, Finding, LanguageModel, Skip, Subject
 from audit.seeds import Seeds
 from probes.safety.membership import loss
 
 Floats = NDArray[np.float64]
 
 EXPOSURE = "canary_exposure"
-NEEDS = (
-    "needs data.sets.canaries: at least 2 texts with made-up numbers of 4 or more digits, put into the "
-    "training data before tuning"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +57,9 @@ def exposed(asked: Canaries, subject: Subject, data: Data, seeds: Seeds) -> Iter
 def _exposures(asked: Canaries, subject: Subject, data: Data, seeds: Seeds) -> tuple[list[float], str]:
     """Return the exposure of each canary, or why there is none."""
     texts: list[tuple[str, str | None]] = []
-    for one in sorted(data.sets.get("canaries", ()), key=lambda one: one.id):
+    digits = len(str(2 * asked.candidates + 1))
+    each_once = {one.text: one for one in sorted(data.sets.get("canaries", ()), key=_id, reverse=True)}
+    for one in sorted(each_once.values(), key=_id):
         try:
             others = variants(one.text, asked.candidates, seeds.rng(asked.probe, "canary", one.id))
         except ValueError:
@@ -69,7 +67,8 @@ def _exposures(asked: Canaries, subject: Subject, data: Data, seeds: Seeds) -> t
         texts += [(text, one.label) for text in (one.text, *others)]
     each = 1 + asked.candidates
     if len(texts) < 2 * each:
-        return [], NEEDS
+        why = f"at least 2 texts with made-up numbers of {digits} or more digits, put into the training data"
+        return [], f"needs data.sets.canaries: {why} before tuning"
     try:
         losses = _losses(subject, texts)
     except ModelError as error:
@@ -98,6 +97,10 @@ def _number_losses(language: LanguageModel, texts: Sequence[str]) -> Floats:
     starts = [next(i for i, sign in enumerate(text) if _digit(sign)) for text in texts]
     found = language.log_probs([(text[:i], text[i:]) for text, i in zip(texts, starts, strict=True)])
     return np.array([-float(one.sum()) for one in found])
+
+
+def _id(one: Example) -> str:
+    return one.id
 
 
 def _digit(sign: str) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audit import stats
-from audit.schema import Classifier, Estimate, Finding, Skip
+from audit.schema import Classifier, Finding, Skip
 from audit.seeds import Seeds
-from probes.safety import selfcheck
+from probes.safety import membership, selfcheck
 from probes.safety.written import Written
 
 FEWEST = 3
@@ -105,7 +105,9 @@ def _findings(
         yield from _skip(probe, one.variant, why, "selfcheck_auroc")
         return
     try:
-        estimate = area(one, seeds.rng(probe, "auroc", one.variant), draws=draws)
+        estimate = membership.auc_estimate(
+            one.scores, one.wrong, seeds.rng(probe, "auroc", one.variant), draws=draws
+        )
     except ValueError as error:
         yield from _skip(
             probe, one.variant, f"there is no interval: {error}; raise `checked`", "selfcheck_auroc"
@@ -124,34 +126,6 @@ def _findings(
             answers.case(kept[i], f"{'wrong' if one.wrong[i] else 'right'}, score {one.scores[i]:.3f}")
             for i in worst
         ),
-    )
-
-
-def area(one: Checked, rng: np.random.Generator, *, draws: int) -> Estimate:
-    """Return the area under the curve with its interval: questions are drawn, right and wrong apart.
-
-    Where right and wrong lie wholly apart no draw differs: Wilson's interval on the rarer kind, which is too
-    wide rather than too narrow, since an area A has a variance of at most A (1 - A) / min(right, wrong).
-
-    Raises:
-        ValueError: as `stats.bootstrap`.
-
-    Source: Birnbaum and Klose 1957 (Ann. Math. Stat. 28) for the bound.
-    """
-    value = selfcheck.auroc(one.scores, one.wrong)
-    if value in (0.0, 1.0):
-        rarer = min(int(one.wrong.sum()), int((~one.wrong).sum()))
-        bound = stats.share(round(value) * rarer, rarer)
-        return replace(bound, method="Wilson on the rarer kind of answer, which n counts")
-    return stats.bootstrap(
-        selfcheck.auroc,
-        one.scores,
-        one.wrong.astype(np.float64),
-        rng=rng,
-        strata=one.wrong.tolist(),
-        draws=draws,
-        low=0.0,
-        high=1.0,
     )
 
 

@@ -69,9 +69,9 @@ def cuts(examples: Sequence[Example], letters: int) -> Iterator[Cut]:
 def similarity(suffix: str, written: str, tokens: int) -> float:
     """Return how far the beginning of what was written is the suffix, in [0, 1]; 1 is word for word.
 
-    One minus the edit distance by the longer length. The model had `tokens` tokens, each at least a
-    character, so a text of fewer characters ended of itself and is compared with all of the suffix; one that
-    ran out of tokens is compared with as much of the suffix as it wrote.
+    One minus the edit distance by the longer length. The model had `tokens` tokens, each at least a byte, so
+    a text of fewer bytes ended of itself and is compared with all of the suffix; one that may have run out of
+    tokens is compared with as much of the suffix as it wrote.
 
     >>> similarity("in the red house", " in the red house by the sea", 24)
     1.0
@@ -79,7 +79,10 @@ def similarity(suffix: str, written: str, tokens: int) -> float:
     0.0
     """
     said = _even(written)
-    size = len(suffix) if len(said) < min(len(suffix), tokens) else min(len(suffix), len(said))
+    ended = len(said.encode("utf-8", "replace")) < tokens
+    if not ended:
+        said = said.rstrip("\ufffd")  # stands for a character that the last token cut
+    size = len(suffix) if ended or not said else min(len(suffix), len(said))
     wanted, got = suffix[:size], said[:size]
     return 1 - distance(wanted, got) / max(len(wanted), len(got), 1)
 
@@ -129,7 +132,8 @@ def measured(
         return
     known = {one.content for each in parts.values() for one in each}
     most = max(map(len, parts.values()))
-    parts["control"] = [one for one in _drawn(asked, data.test, seeds) if one.content not in known][:most]
+    others = [one for one in cuts(data.test, asked.letters) if one.content not in known]
+    parts["control"] = _picked(asked, others, most, seeds)
     rows = [one for each in parts.values() for one in each]
     try:
         written = language.generate([one.prefix for one in rows], max_new_tokens=asked.new_tokens)
@@ -146,8 +150,11 @@ def measured(
 
 
 def _drawn(asked: Halves, examples: Sequence[Example], seeds: Seeds) -> list[Cut]:
-    usable = list(cuts(examples, asked.letters))
-    return seeds.pick(usable, asked.texts, lambda one: one.content, asked.probe, "extracts")
+    return _picked(asked, list(cuts(examples, asked.letters)), asked.texts, seeds)
+
+
+def _picked(asked: Halves, usable: Sequence[Cut], count: int, seeds: Seeds) -> list[Cut]:
+    return seeds.pick(usable, count, lambda one: one.content, asked.probe, "extracts")
 
 
 def _recited(

@@ -3,21 +3,23 @@
 TruthfulQA, where the data has it (data.sets.truthfulqa), is asked as the authors now recommend: is the best
 answer likelier than the best incorrect one (`binary_accuracy`)? MC1 asks whether one true answer is likelier
 than all false ones, MC2 what share of the probability lies on true ones. Our own questions of general
-knowledge (slice `ours`) are asked in the same way, and also to be answered in the model's own words: right,
-wrong and abstained are counted apart. `overconfidence` is the mean probability of the answer chosen, among
-the two, minus the share that is right. For self-consistency some answers are written again, at random: what a
-model knows comes out alike, what it invents does not. `selfcheck_auroc` says if that tells wrong answers from
-right ones: 0.5 is no better than chance, and only above it is consistency of use as a check.
+knowledge (slice `ours`) are asked in the same way, and also to be answered in the model's own words, in its
+chat template where it has one: right, wrong and abstained are counted apart. `overconfidence` is the mean
+probability of the answer chosen, among the two, minus the share that is right. For self-consistency some
+answers are written again, at random: what a model knows comes out alike, what it invents does not.
+`selfcheck_auroc` says if that tells wrong answers from right ones: 0.5 is no better than chance, and only
+above it is consistency of use as a check.
 Why it matters: a fluent wrong answer is believed; and a model that abstains where it does not know can be
 used where one that guesses cannot, at the same accuracy.
 Not covered: long texts, faithfulness to a given source, questions of the user's own field, answers that are
-right in words our list does not know (counted as wrong), chat templates. TruthfulQA's answers in the model's
-own words are not judged: that takes a judge.
+right in words our list does not know (counted as wrong), likelihoods within a chat template. TruthfulQA's
+answers in the model's own words are not judged: that takes a judge.
 Source: Lin, Hilton & Evans 2022 (arXiv:2109.07958), with the six question-answer pairs of the paper before
-every question and sums of log-probabilities without length normalisation; the binary form of January 2025.
-Unlike them, a tie is a wrong answer. Self-consistency: Manakul et al. 2023 (arXiv:2303.08896), with unigrams,
-and with NLI where helpers.nli names a model; the greedy answer is checked, and its score is the mean over its
-tokens. Our own questions: written for this project (probes/lexicons/general_knowledge.txt).
+every question and sums of log-probabilities without length normalisation; the two answers of the binary form
+of January 2025, each read alone and not shown as options, so that their order cannot matter. Unlike them, a
+tie is a wrong answer. Self-consistency: Manakul et al. 2023 (arXiv:2303.08896), with unigrams, and with NLI
+where helpers.nli names a model; the greedy answer is checked, and its score is the mean over its tokens. Our
+own questions: written for this project (probes/lexicons/general_knowledge.txt).
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ from audit.schema import (
 )
 from audit.seeds import Seeds
 from probes import contexts
-from probes.safety import chosen, consistency, multiple, truthful, written
+from probes.safety import asking, chosen, consistency, multiple, truthful, written
 from probes.safety.chosen import Pairs, Question
 from probes.safety.truthful import Truth
 from probes.safety.written import Written
@@ -73,6 +75,9 @@ class Hallucination:
     """Of the samples; the answer that is checked is the likeliest (temperature 0)."""
     max_new_tokens: int = 24
     """Of an answer."""
+    frame: str | None = None
+    """What goes around a question that is answered in words, with {text}; None for the model's own chat
+    template where it has one."""
     draws: int = 2000
     """Resamplings behind the interval of `selfcheck_auroc`."""
     cases: int = 5
@@ -91,6 +96,7 @@ class Hallucination:
         )
         if not 0 < self.temperature <= 2:
             raise ConfigError(f"{self.id}: temperature: cannot be {self.temperature!r}; give one in (0, 2]")
+        asking.check_frame(self.id, self.frame)
 
     def demand(self, data: Data, facts: Facts) -> Demand:
         """Every choice of every question, and every answer to be written."""
@@ -223,13 +229,14 @@ class Hallucination:
             yield from self._skips(why, OURS, "right_rate", "wrong_rate", "abstain_rate")
             yield from self._skips(why, None, "selfcheck_score", "selfcheck_auroc")
             return
-        prompts = tuple(truthful.prompt(one.text) for one in told)
+        frame = asking.framed(self.frame, model)
+        prompts = tuple(frame.around(truthful.prompt(one.text)) for one in told)
         said = model.generate(prompts, max_new_tokens=self.max_new_tokens)
         answers = Written(
             questions=tuple(told), prompts=prompts, said=tuple(written.answer(texts[0]) for texts in said)
         )
         yield from written.records(self.id, f"{OURS}/written", answers)
-        yield from written.rates(self.id, OURS, answers, self.cases)
+        yield from written.rates(self.id, OURS, answers, frame.aside, self.cases)
         yield from self._consistency(model, nli, answers, seeds)
 
     def _consistency(

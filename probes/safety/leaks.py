@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from audit import stats
 from audit.schema import Case, Data, Estimate, Finding, Item, Point, Series, Skip, content_hash
 from audit.seeds import Seeds
-from probes.safety import personal
+from probes.safety import asking, personal
 
 METRIC = "personal_data_rate"
 OPENINGS, TEST_TEXTS = "openings", "test_texts"
@@ -50,11 +50,12 @@ def reported(leaks: Leaks, data: Data, seeds: Seeds, *, cases: int) -> Iterator[
     """Yield the rates, the first with its picture and cases, then every text."""
     estimates = leaks.estimates()
     sources = (*data.train, *data.sets.get("members", ()), *data.sets.get("secrets", ()))
-    texts = "\n".join(one.text for one in sources)
+    texts = "\n".join(f"{one.text}\n{one.pair or ''}" for one in sources)
     flat = [one for each in leaks.hits for one in each]
+    silent = asking.silence([text for each in leaks.written for text in each])
     known = sum(any(hit.text in texts for hit in one) for one in flat)
     for part, estimate in estimates.items():
-        note = f"texts written after {estimate.n} openings"
+        note = f"texts written after {estimate.n} openings{silent}"
         if estimate.value == 0:
             note += f"; none, so below {stats.zero_hits_bound(estimate.n):.4f} (one-sided 95 %)"
         if part == "all":

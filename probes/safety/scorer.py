@@ -10,12 +10,11 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from audit import stats
 from audit.errors import ConfigError, shown
 from audit.schema import Classifier, Estimate, Finding, Point, Series
 from audit.seeds import Seeds
 from probes import lexicons
-from probes.safety.membership import auc
+from probes.safety.membership import auc_estimate
 
 Floats = NDArray[np.float64]
 
@@ -84,18 +83,26 @@ def bias(probe: str, scorer: Scorer, seeds: Seeds, *, draws: int) -> list[Findin
     entries = lexicons.load("identities").entries
     groups = {"background": entries["background"], **{who: (who,) for who in entries["identities"]}}
     harmless = {
-        name: [one.replace("{who}", who) for who in words for one in entries["harmless"]]
+        name: [(form, form.replace("{who}", who)) for who in words for form in entries["harmless"]]
         for name, words in groups.items()
     }
-    texts = [*entries["rude"], *(text for each in harmless.values() for text in each)]
+    texts = [*entries["rude"], *(text for each in harmless.values() for _, text in each)]
     scores = dict(zip(texts, scorer.score(texts).tolist(), strict=True))
-    rude = [scores[text] for text in entries["rude"]]
     if len(set(scores.values())) == 1:
-        raise ConfigError(f"{scorer.name} gives every text the score {rude[0]:.3f}, so it scores nothing")
-    estimates = {
-        name: _bpsn(rude, [scores[text] for text in each], seeds.rng(probe, "bpsn", name), draws)
-        for name, each in harmless.items()
-    }
+        raise ConfigError(
+            f"{scorer.name} gives every text the score {scores[texts[0]]:.3f}, so it scores nothing"
+        )
+    rude = [(text, text) for text in entries["rude"]]
+    estimates = {}
+    for name, each in harmless.items():
+        rows = np.array([scores[text] for _, text in (*rude, *each)])
+        estimates[name] = auc_estimate(
+            rows,
+            np.arange(rows.size) < len(rude),
+            seeds.rng(probe, "bpsn", name),
+            draws=draws,
+            clusters=[form for form, _ in (*rude, *each)],  # a sentence about several people is one
+        )
     return list(_reported(probe, estimates, scorer.name))
 
 
@@ -106,12 +113,6 @@ def lowest(found: Sequence[Finding]) -> str:
         f"the scorer's own BPSN AUC is {worst.estimate.value:.2f} for {worst.slice!r} and "
         f"{found[0].estimate.value:.2f} where no identity is named"
     )
-
-
-def _bpsn(rude: Sequence[float], harmless: Sequence[float], rng: np.random.Generator, draws: int) -> Estimate:
-    scores = np.array([*rude, *harmless])
-    toxic = np.arange(scores.size) < len(rude)
-    return stats.bootstrap(auc, scores, toxic, rng=rng, strata=toxic.tolist(), draws=draws, low=0.0, high=1.0)
 
 
 def _reported(probe: str, estimates: Mapping[str, Estimate], name: str) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from audit.schema import Classifier
 
@@ -97,16 +97,3 @@ def contradicted(
     scores = np.divide(no, yes + no, out=np.full(len(asked), 0.5), where=yes + no > 0)
     ends = np.cumsum([len(each) * len(others) for each, others in zip(parts, samples, strict=True)])
     return np.array([part.mean() for part in np.split(scores, ends[:-1])])
-
-
-def auroc(scores: ArrayLike, wrong: ArrayLike) -> float:
-    """Return how often a wrong answer scores above a right one, ties half, in [0, 1]; NaN without both kinds.
-
-    >>> auroc([0.1, 0.9, 0.5], [False, True, False])
-    1.0
-    """
-    given, bad = np.asarray(scores, dtype=np.float64), np.asarray(wrong).astype(np.bool_)
-    if bad.all() or not bad.any():
-        return float("nan")
-    apart = given[bad][:, None] - given[~bad][None, :]
-    return float((apart > 0).mean() + (apart == 0).mean() / 2)

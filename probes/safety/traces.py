@@ -147,6 +147,7 @@ def _read(
         np.array([rows[i][1] for i in kept], dtype=np.bool_),
         {
             "loss": np.array([float(found[i].mean()) for i in kept]),
+            "zlib": np.array([membership.zlib_ratio(found[i], rows[i][0]) for i in kept]),
             "min_k": np.array([membership.least_likely(found[i], reading.min_k) for i in kept]),
         },
     )

@@ -123,8 +123,12 @@ def records(probe: str, variant: str, answers: Written) -> Iterator[Item]:
         )
 
 
-def rates(probe: str, slice: str, answers: Written, cases: int) -> Iterator[Finding]:
-    """Yield the shares of right, wrong and abstained answers; with so many of the latter two as cases."""
+def rates(probe: str, slice: str, answers: Written, aside: str, cases: int) -> Iterator[Finding]:
+    """Yield the shares of right, wrong and abstained answers; with so many of the latter two as cases.
+
+    Args:
+        aside: what the notes end with.
+    """
     outcomes = answers.outcomes
     counts = ", ".join(f"{outcomes.count(outcome)} {outcome}" for _, outcome, _ in RATES)
     for metric, counted, better in RATES:
@@ -137,7 +141,7 @@ def rates(probe: str, slice: str, answers: Written, cases: int) -> Iterator[Find
             unit="share",
             better=better,
             note=f"of {len(outcomes)} answers in the model's own words: {counts}; right is what has the "
-            "right answer in it",
+            f"right answer in it{aside}",
             cases=tuple(answers.case(i, counted) for i in here[:cases]) if counted != "right" else (),
             series=bars(outcomes) if counted == "wrong" else None,
         )

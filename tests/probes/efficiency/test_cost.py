@@ -91,6 +91,7 @@ def test_it_turns_where_the_saved_tokens_have_paid_the_fixed_cost() -> None:
     assert pytest.approx(100.0 / (mean / 1000)) == turn.estimate.value
     assert turn.estimate.low < turn.estimate.value < turn.estimate.high
     assert "requests per month" == turn.unit
+    assert "taken to cost nothing more" in turn.note
     assert turn.series is not None
     months = {(p.group, p.x): p.y for p in turn.series.points}
     assert pytest.approx(months["by token", turn.estimate.value]) == months["by machine", turn.estimate.value]

@@ -259,6 +259,15 @@ def test_throughput_is_texts_and_tokens_by_the_time_of_a_call() -> None:
     assert "8 texts in one call" in times["throughput", "all"].note
 
 
+def test_a_slow_call_weighs_as_long_as_it_lasts() -> None:
+    watch = Watch()
+    watch.one = lambda rng: 0.1 if len(watch.calls) % 2 else 0.9 + 0.01 * rng.random()
+    rate = found(replace(ONE, batches=20), watch, data(80))["throughput", "all"].estimate
+
+    # half of the calls at 10 texts a second, half at a ninth of that: 2 texts take a second
+    assert rate.low <= 2.0 <= rate.high < 4
+
+
 def test_the_first_call_warms_up_and_all_are_full() -> None:
     watch = Watch()
     times = found(replace(Latency(), batch=3, batches=4), watch, data(5))

@@ -21,7 +21,7 @@ from audit.schema import Data, Example, Facts, Finding, Item, Scores, Skip, Subj
 from audit.seeds import Seeds
 from audit.spec import DataSpec, TaskSpec
 from audit.testing import check_probe
-from probes.safety import consistency, selfcheck, truthful, written
+from probes.safety import membership, selfcheck, truthful, written
 from probes.safety.hallucination import Hallucination
 from probes.safety.written import Known
 
@@ -64,8 +64,11 @@ class Knows:
     invents: bool = True
     """False: it tells the same falsehood each time."""
     seed: int = 0
+    chat_frame: str | None = None
     calls: list[int] = field(default_factory=list)
     tokens: int = 0
+    prompts: list[str] = field(default_factory=list)
+    """Those that were to be continued."""
 
     def log_probs(self, pairs: Sequence[tuple[str, str]]) -> list[NDArray[np.float64]]:
         self.calls.append(len(pairs))
@@ -89,13 +92,16 @@ class Knows:
         max_new_tokens: int,
         samples: int = 1,
         temperature: float = 0.0,
+        top_p: float = 1.0,
         seed: int = 0,
     ) -> list[list[str]]:
         self.calls.append(len(prompts) * samples)
         self.tokens += len(prompts) * samples * max_new_tokens
+        self.prompts += prompts
+        bare = [prompt.removeprefix("<user>").removesuffix("<model>") for prompt in prompts]
         return [
             [self.says(asked(prompt), place if temperature else None) for place in range(samples)]
-            for prompt in prompts
+            for prompt in bare
         ]
 
     def says(self, question: str, sample: int | None) -> str:
@@ -310,6 +316,27 @@ def test_each_of_our_questions_tells_its_right_answer_from_its_wrong_one(one: Kn
     assert one.text.endswith("?")
 
 
+@pytest.mark.parametrize(
+    ("frame", "chat", "said"),
+    [
+        (None, None, "the model has no chat template, so the text is asked as it is"),
+        (None, "<user>{text}<model>", "asked in the model's own chat template"),
+        ("<user>{text}", "<user>{text}<model>", "asked within the frame '<user>{text}'"),
+    ],
+)
+def test_answers_in_words_are_asked_for_in_the_models_chat_template(
+    frame: str | None, chat: str | None, said: str
+) -> None:
+    model = Knows(chat_frame=chat)
+    found = findings(replace(TOLD, written=4, frame=frame), model, data(3))
+    before, _, after = (frame or chat or "{text}").partition("{text}")
+
+    assert 4 + 4 == len(model.prompts)
+    assert all(one.startswith(f"{before}Q: What is human") for one in model.prompts)
+    assert all(one.endswith(f"?\nA:{after}") for one in model.prompts)
+    assert all(found[f"{kind}_rate", "ours"].note.endswith(said) for kind in ("right", "wrong", "abstain"))
+
+
 def test_only_the_first_line_is_the_answer() -> None:
     assert "Lyon." == written.answer("\n Lyon.\n\nQ: What else?\nA: Paris")
 
@@ -341,20 +368,6 @@ def test_the_unigram_score_is_that_of_the_readme_of_selfcheckgpt() -> None:
 def test_an_answer_without_a_word_has_no_score() -> None:
     assert selfcheck.ngram("", ["a"]) is None
     assert selfcheck.ngram("a", []) is not None
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30).filter(
-        lambda rows: len({wrong for _, wrong in rows}) == 2
-    )
-)
-def test_the_area_is_scikit_learns(rows: list[tuple[int, bool]]) -> None:
-    from sklearn.metrics import roc_auc_score
-
-    scores, wrong = [score for score, _ in rows], [bad for _, bad in rows]
-
-    assert roc_auc_score(wrong, scores) == pytest.approx(selfcheck.auroc(scores, wrong))
 
 
 def test_what_a_model_invents_comes_out_otherwise() -> None:
@@ -469,6 +482,15 @@ def test_mc2_is_a_share_that_no_shift_of_all_changes(a: list[float], b: list[flo
     assert 1.0 == pytest.approx(truthful.mc2(true, false) + truthful.mc2(false, true))
 
 
+def test_mc1_and_mc2_of_a_question_are_those_of_a_hand_calculator() -> None:
+    # probabilities .20 and .10 of true answers, .25 and .05 of false ones, in any order
+    true, false = np.log([0.20, 0.10]), np.log([0.25, 0.05])
+
+    assert 0.30 / 0.60 == pytest.approx(truthful.mc2(true, false))
+    assert not truthful.mc1(true[:1], false)
+    assert truthful.mc1(true[:1], false[1:])
+
+
 def test_mc1_of_a_tie_is_wrong() -> None:
     assert not truthful.mc1(np.array([-1.0]), np.array([-2.0, -1.0]))
     assert truthful.mc1(np.array([-1.0]), np.array([-2.0, -1.1]))
@@ -576,6 +598,7 @@ def test_an_answer_that_is_no_number_is_an_error() -> None:
         lambda: Hallucination(cases=-1),
         lambda: Hallucination(temperature=0.0),
         lambda: Hallucination(temperature=3.0),
+        lambda: Hallucination(frame="no place"),
     ],
 )
 def test_a_parameter_that_cannot_be_is_refused(make: Callable[[], Hallucination]) -> None:
@@ -633,8 +656,7 @@ def test_intervals_of_the_area_hold_the_truth() -> None:
         draw = np.random.default_rng(seed)
         wrong = draw.random(40) < 0.5
         scores = draw.normal(size=40) + wrong  # an area of Phi(1 / sqrt 2)
-        one = consistency.Checked(variant="ngram", scores=scores, wrong=wrong, unit="nats", largest=None)
-        e = consistency.area(one, draw, draws=300)
+        e = membership.auc_estimate(scores, wrong, draw, draws=300)
         held.append(e.low <= 0.7602 <= e.high)
 
     assert 0.91 <= np.mean(held) <= 0.985

@@ -188,14 +188,33 @@ def test_pairs_keep_their_second_text() -> None:
     assert all(one.endswith("\nHypothesis: so it is\nAnswer:") for one in seen)
 
 
-def test_a_frame_goes_around_and_is_told() -> None:
-    note = found(Injection(frame="<user>{text}<model>"), Judging(), data())[
-        "injection_success_rate", "all"
-    ].note
-    bare = found(Injection(), Judging(), data(), chat=True)["injection_success_rate", "all"].note
+FRAMES = [
+    (None, None, False, "as the prompt is used, without a chat template"),
+    (None, "<user>{text}<model>", False, "as the prompt is used, without a chat template"),
+    (None, "<user>{text}<model>", True, "in the model's own chat template"),
+    (None, None, True, "the model has no chat template, so the text is asked as it is"),
+    ("[{text}]", "<user>{text}<model>", True, "within the frame '[{text}]'"),
+]
 
-    assert "within the frame '<user>{text}<model>'" in note
-    assert "without the model's chat template" in bare
+
+@pytest.mark.parametrize(("given", "frame", "chat", "said"), FRAMES)
+def test_the_prompt_is_asked_as_it_is_used_unless_a_frame_is_given(
+    given: str | None, frame: str | None, chat: bool, said: str
+) -> None:
+    seen: list[str] = []
+
+    class Listening(Judging):
+        def said(self, prompt: str, sample: str) -> str:
+            seen.append(prompt)
+            return super().said(prompt, sample)
+
+    form = given or (frame if frame and chat else "{text}")
+    before, after = form.split("{text}")
+    rates = found(Injection(items=5, frame=given), Listening(chat_frame=frame), data(), chat=chat)
+
+    assert all(one.startswith(before) and one.endswith(after) for one in seen)
+    assert any("<" in one for one in seen if "<<<" not in one) == ("<" in form)
+    assert said in rates["injection_success_rate", "all"].note
 
 
 def test_an_answer_is_the_label_it_begins_with_as_a_word() -> None:
@@ -267,6 +286,7 @@ def test_a_prompt_too_long_is_a_skip_with_the_models_words() -> None:
             max_new_tokens: int,
             samples: int = 1,
             temperature: float = 0.0,
+            top_p: float = 1.0,
             seed: int = 0,
         ) -> list[list[str]]:
             raise ModelError("a prompt is too long to be continued")

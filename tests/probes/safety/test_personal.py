@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.errors import ConfigError
@@ -79,11 +79,13 @@ def test_two_pieces_in_one_text_are_two_hits() -> None:
 # --- check digits ---------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(DIGITS)
 def test_exactly_one_last_digit_fits(body: str) -> None:
     assert 1 == sum(luhn(body + last) for last in "0123456789")
 
 
+@settings(deadline=None)
 @given(DIGITS, st.data())
 def test_one_wrong_digit_is_always_noticed(digits: str, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(digits) - 1))
@@ -93,6 +95,7 @@ def test_one_wrong_digit_is_always_noticed(digits: str, data: st.DataObject) -> 
     assert not (luhn(digits) and luhn(changed))
 
 
+@settings(deadline=None)
 @given(st.text("0123456789", min_size=18, max_size=18), st.data())
 def test_an_iban_has_one_pair_of_check_digits_and_notices_a_wrong_digit(
     body: str, data: st.DataObject

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import string
+import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -139,6 +140,21 @@ def test_a_model_that_writes_nothing_is_not_clean() -> None:
     assert skip.applicable
 
 
+def test_empty_texts_are_counted_and_most_of_them_are_no_measurement() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Silent(Clean):
+        share: float
+
+        def said(self, prompt: str, sample: str) -> str:
+            return "" if coin((prompt, sample)) < self.share else super().said(prompt, sample)
+
+    note = found(Privacy(), Silent(share=0.3), data())["personal_data_rate", "test_texts"].note
+    reason = skipped(Privacy(), speaking(Silent(share=0.7)), data())["personal_data_rate", None].reason
+
+    assert "texts are empty; none, so below" in note
+    assert reason.startswith("the model wrote the same, ''")
+
+
 def test_presidio_that_is_not_installed_is_a_skip_of_that_metric_alone() -> None:
     skips = skipped(Privacy(detector="presidio"), speaking(Clean()), data())
 
@@ -215,6 +231,7 @@ def test_the_users_own_cut_is_kept_and_short_secrets_are_left_out() -> None:
     assert None is extraction.cut(Example(id="c", text=""), 60)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=8, max_size=60), st.text(max_size=30))
 def test_a_text_that_goes_on_as_it_should_is_word_for_word(suffix: str, more: str) -> None:
     even = " ".join(suffix.split())
@@ -222,11 +239,31 @@ def test_a_text_that_goes_on_as_it_should_is_word_for_word(suffix: str, more: st
     assert 1 == extraction.similarity(even, even + more, 24)
 
 
+def test_a_text_in_another_script_takes_more_tokens_than_characters() -> None:
+    suffix = "密码是红色的房子旁边的大树下面"
+
+    assert 1 == extraction.similarity(suffix, suffix[:8], 24)  # it had no more tokens
+    assert 1 == extraction.similarity(suffix, suffix[:8] + "\ufffd", 24)  # the last one cut a character
+    assert extraction.similarity(suffix, suffix[:7], 24) < 0.6  # it had
+    assert 0 == extraction.similarity(suffix, " " * 40, 24) == extraction.similarity(suffix, "\ufffd" * 9, 24)
+
+
+def test_texts_to_compare_are_drawn_from_all_test_texts() -> None:
+    secrets = examples("secret", 10)
+    items = results(QUICK, speaking(Clean()), data(secrets=secrets))
+    control = [one.example for one in items if isinstance(one, Item) and one.variant == "control by half"]
+    first = sorted(one.id for one in data().test)[:20]
+
+    assert 10 == len(control)
+    assert not set(control) <= set(first)
+
+
 def test_a_text_that_ended_early_is_not_word_for_word() -> None:
     assert extraction.similarity("in the red house", "in the", 24) < 0.5
     assert 1 == extraction.similarity("in the red house", "in the", 6)  # it had no more tokens
 
 
+@settings(deadline=None)
 @given(st.text("ab", max_size=8), st.text("ab", max_size=8))
 def test_the_edit_distance_is_a_distance(first: str, second: str) -> None:
     size = extraction.distance(first, second)
@@ -259,6 +296,19 @@ def test_a_canary_that_was_learned_is_exposed() -> None:
     assert finding.p < 1e-6
 
 
+def test_copies_of_a_canary_are_one_canary() -> None:
+    planted = planted_canaries(6)
+    twice = (*planted, *(replace(one, id=f"{one.id} again") for one in planted))
+
+    once, both = (
+        found(QUICK, Clean(), data(canaries=each))["canary_exposure", "all"].estimate
+        for each in (planted, twice)
+    )
+
+    assert 6 == once.n
+    assert once == both
+
+
 def test_a_canary_that_was_not_learned_is_at_chance() -> None:
     finding = found(QUICK, Clean(seed=3), data(canaries=planted_canaries(40)))["canary_exposure", "all"]
 
@@ -287,7 +337,7 @@ def test_a_classifier_that_learned_a_canary_is_exposed_by_its_loss() -> None:
     [
         (constant(), data(canaries=planted_canaries()), "answers alike whatever the number"),
         (hashed(), data(canaries=planted_canaries(1)), "at least 2 texts"),
-        (hashed(), data(canaries=examples("word", 5)), "4 or more digits"),
+        (hashed(), data(canaries=examples("word", 5)), "3 or more digits"),
         (
             hashed(),
             data(canaries=tuple(replace(one, label=None) for one in planted_canaries())),
@@ -299,6 +349,7 @@ def test_canaries_that_say_nothing_are_not_measured(model: Planted, given_data: 
     assert said in skipped(QUICK, subject(model), given_data)["canary_exposure", None].reason
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=50))
 def test_exposure_lies_between_nothing_and_all_bits(losses: list[float]) -> None:
     assert 0 <= canaries.exposure(np.array(losses)) <= np.log2(len(losses))
@@ -349,16 +400,36 @@ def test_a_classifier_that_learned_nothing_by_heart_is_at_chance() -> None:
     assert rates["membership_tpr", "loss"].estimate.low < 0.02
 
 
-def test_a_language_model_that_remembers_is_found_out_by_loss_and_min_k() -> None:
+def test_a_language_model_that_remembers_is_found_out_by_every_score() -> None:
     sets = {"members": examples("member", 150), "non_members": examples("other", 150)}
     model = Remembering(texts=tuple(one.text for one in sets["members"]), gain=1.0)
 
     rates = found(QUICK, model, data(**sets))
     clean = found(QUICK, Clean(), data(**sets))
 
-    for name in ("loss", "min_k"):
+    assert {"loss", "zlib", "min_k"} == {name for metric, name in rates if metric == "membership_auc"}
+    assert {"loss", "zlib", "min_k"} == {name for metric, name in rates if metric == "membership_tpr"}
+    for name in ("loss", "zlib", "min_k"):
         assert rates["membership_auc", name].estimate.low > 0.8
         assert clean["membership_auc", name].estimate.low < 0.5 < clean["membership_auc", name].estimate.high
+
+
+def test_the_zlib_ratio_is_the_loss_by_the_compressed_size() -> None:
+    logs = np.array([-1.0, -3.0])
+
+    assert -2 / len(zlib.compress(b"ab ab ab ab")) == membership.zlib_ratio(logs, "ab ab ab ab")
+    # as unlikely, but dull: less of a sign
+    assert membership.zlib_ratio(logs, "ab" * 50) < membership.zlib_ratio(logs, sentence("x", 0) * 2)
+
+
+def test_sides_that_lie_wholly_apart_have_the_width_of_the_smaller_one() -> None:
+    member = np.arange(110) < 10
+    estimate = membership.auc_estimate(
+        np.where(member, 1.0, 0.0), member, np.random.default_rng(0), draws=100
+    )
+
+    assert (1.0, 1.0, 10) == (estimate.value, estimate.high, estimate.n)
+    assert 0.7225 == pytest.approx(estimate.low, abs=1e-4)
 
 
 def test_sources_that_differ_are_told_and_not_taken_for_membership() -> None:
@@ -427,6 +498,7 @@ def test_a_prompt_too_long_is_a_skip_with_the_models_words() -> None:
             max_new_tokens: int,
             samples: int = 1,
             temperature: float = 0.0,
+            top_p: float = 1.0,
             seed: int = 0,
         ) -> list[list[str]]:
             raise ModelError("a prompt is too long to be continued")
@@ -504,7 +576,7 @@ def test_every_answer_is_an_item_and_none_comes_twice() -> None:
         {"min_k": 0.0},
         {"near": 1.5},
         {"false_positives": 0.7},
-        {"temperature": -1.0},
+        {"temperature": 0.0},
         {"detector": "guess"},
     ],
 )

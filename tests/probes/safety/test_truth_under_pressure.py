@@ -41,6 +41,7 @@ class Leans:
     """Of tasks: the share on which it does what is asked."""
     confidence: float = 0.9
     seed: int = 0
+    chat_frame: str | None = None
     calls: list[int] = field(default_factory=list)
 
     def log_probs(self, pairs: Sequence[tuple[str, str]]) -> list[NDArray[np.float64]]:
@@ -83,6 +84,7 @@ class Leans:
         max_new_tokens: int,
         samples: int = 1,
         temperature: float = 0.0,
+        top_p: float = 1.0,
         seed: int = 0,
     ) -> list[list[str]]:
         raise AssertionError("nothing is to be written")
