@@ -93,6 +93,8 @@ class HelpersSpec(Strict):
     nli: HelperSpec | None = None
     encoder: HelperSpec | None = None
     masked_lm: HelperSpec | None = None
+    neighbours: HelperSpec | None = None
+    """A file: word → its neighbours as JSON, or word vectors as text."""
 
 
 class RuleSpec(Strict):

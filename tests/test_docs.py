@@ -99,10 +99,13 @@ def test_every_verb_of_make_is_a_target() -> None:
 
 def test_ci_runs_every_verb_that_must_be_green() -> None:
     verbs = re.findall(r"^make [\w-]+", CONTRIBUTING, re.MULTILINE)
-    run = re.findall(r"^make [\w-]+", (ROOT / ".ci/run").read_text(encoding="utf-8"), re.MULTILINE)
+    lines = re.findall(
+        r"^make (?:-j\d )?([\w -]+)", (ROOT / ".ci/run").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    run = {f"make {verb}" for line in lines for verb in line.split()} - {"make setup-tf5"}  # part of test-tf5
 
     assert "make check" in verbs
-    assert set(verbs) == set(run)
+    assert set(verbs) == run
 
 
 def test_every_extra_that_is_named_can_be_installed() -> None:

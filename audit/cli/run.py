@@ -119,7 +119,13 @@ def open_all(path: Path, cache: Path | None, bar: Bar, *, rehash: bool = False) 
         ledger=ledger,
     )
     helpers = open_helpers(settings.helpers, base=settings.base, cache=scores, ledger=ledger)
-    subject = replace(subject, helpers=helpers.classifiers, encoder=helpers.encoder)
+    subject = replace(
+        subject,
+        helpers=helpers.classifiers,
+        encoder=helpers.encoder,
+        masked_lm=helpers.masked_lm,
+        neighbours=helpers.neighbours,
+    )
     return Opened(config=settings, data=examples, subject=subject, ledger=ledger, seeds=seeds)
 
 

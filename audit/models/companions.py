@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from audit.errors import AuditError, ModelError, shown
+from audit.errors import AuditError, ConfigError
 from audit.models.cache import Cache
 from audit.models.ledger import Ledger
 from audit.models.spec import HelperSpec, ModelSpec
-from audit.schema import Classifier, Encoder
+from audit.schema import Classifier, Encoder, MaskedLM, Neighbours
 
 CLASSIFIERS = ("toxicity", "nli")
 """Helpers with a classification head."""
@@ -22,18 +22,23 @@ class Helpers:
 
     classifiers: Mapping[str, Classifier] = field(default_factory=dict)
     encoder: Encoder | None = None
+    masked_lm: MaskedLM | None = None
+    neighbours: Neighbours | None = None
 
 
 def open_helpers(specs: Mapping[str, HelperSpec], *, base: Path, cache: Cache, ledger: Ledger) -> Helpers:
     """Open what the config names under `helpers`; weights are loaded when a probe asks.
 
     Raises:
-        ModelError: a helper cannot be found, does not fit, or nothing asks for it yet.
+        ConfigError: a key that this helper does not have.
+        ModelError: a helper cannot be found, or does not fit.
     """
     from audit.models.encoder import open_encoder
+    from audit.models.masked import open_masked_lm
+    from audit.models.neighbours import open_neighbours
 
     found: dict[str, Classifier] = {}
-    encoder: Encoder | None = None
+    opened = Helpers(classifiers=found)
     for name, helper in specs.items():
         said = {"source": helper.source, "revision": helper.revision, "device": helper.device}
         spec = ModelSpec.model_validate({"kind": "fine-tuned", **said})
@@ -42,12 +47,17 @@ def open_helpers(specs: Mapping[str, HelperSpec], *, base: Path, cache: Cache, l
                 found[name] = _classifier(spec, base=base, cache=cache, ledger=ledger)
             elif name == "encoder":
                 encoder = open_encoder(spec, base=base, cache=cache, ledger=ledger)
+                opened = replace(opened, encoder=encoder)
+            elif name == "masked_lm":
+                opened = replace(opened, masked_lm=open_masked_lm(helper, base=base))
+            elif helper.revision is not None or helper.device != "auto":
+                raise ConfigError("is a file of words; it has no revision and no device, take them out")
             else:
-                raise ModelError(f"{shown(helper.source)}: no probe asks for it yet; take it out")
+                opened = replace(opened, neighbours=open_neighbours(helper.source, base=base))
         except AuditError as error:
             line = str(error).removeprefix("model.source: ")
             raise type(error)(f"helpers.{name}: {line}") from error
-    return Helpers(classifiers=found, encoder=encoder)
+    return opened
 
 
 def _classifier(spec: ModelSpec, *, base: Path, cache: Cache, ledger: Ledger) -> Classifier:

@@ -49,7 +49,7 @@ class Pieces:
                 break
 
     def start(self, text: str) -> tuple[int, ...]:
-        """Return the ids of a text that begins a sequence, BOS included, once: chat templates spell it out."""
+        """Return the ids of a text that begins a sequence, with BOS, once: chat templates spell it out."""
         ids = tuple(self._raw([text])[0]) if text else ()
         return ids if self.empty and ids[:1] == self.empty else (*self.empty, *ids)
 

@@ -6,6 +6,10 @@ model until its answer changes, there is nothing left to try, or the query budge
 own search code runs, and gives what it gives by itself; only the queries of many searches are asked together.
 Copies of a text are attacked alike and counted as one. `input-reduction` takes words away while the answer
 stays: its number is the share of words that are left, of which TextAttack's search tries about half.
+With `helpers.encoder` and more there are `textfooler` (neighbours of words) and `textbugger` (those, and
+letters), from the list or vectors in `helpers.neighbours`; `bae`, `bert-attack` and `clare` (likely words, by
+the language model in `helpers.masked_lm`). What TextAttack would fetch for them, the encoder and these files
+stand in for: their numbers are comparable among models audited alike, not with published ones.
 `data.sets.adversarial`, where given, holds texts made against other models (AdvGLUE), asked as they are.
 Each success is looked at once more: no word may have become its antonym (WordNet), and a sentence encoder,
 where `helpers.encoder` names one, must find both texts alike; what passes is the valid success rate.
@@ -18,9 +22,12 @@ greedy, so accuracy under attack is an upper bound), attacks that read the gradi
 recipes that pick letters at random run once a text.
 Source: TextAttack (Morris et al. 2020, arXiv:2005.05909); Pruthi et al. 2019 (arXiv:1905.11268), Gao et al.
 2018 (arXiv:1801.04354), Ren et al. 2019 (ACL P19-1103), Boucher et al. 2021 (arXiv:2106.09898), Feng et al.
-2018 (arXiv:1804.07781); on validity Morris et al. 2020 (arXiv:2004.14174). Unlike TextAttack, texts without
-a word, longer ones than `characters`, and searches that end in an error are left out of every rate, and bad
-characters keep their best text at the budget's end.
+2018 (arXiv:1804.07781), Jin et al. 2020 (arXiv:1907.11932), Li et al. 2018 (arXiv:1812.05271), Garg and
+Ramakrishnan 2020 (arXiv:2004.01970), Li et al. 2020 (arXiv:2004.09984), Li et al. 2020 (arXiv:2009.07502);
+on validity Morris et al. 2020 (arXiv:2004.14174). Unlike TextAttack, texts without a word, longer ones than
+`characters`, and searches that end in an error are left out of every rate; bad characters keep their best
+text at the budget's end; the encoder judges short texts too (TextAttack lets those under 15 words through);
+NLTK tags for `clare`, in place of flair; and `textfooler` may change both texts of a pair.
 """
 
 from __future__ import annotations
@@ -36,6 +43,7 @@ from audit.errors import ConfigError, did_you_mean, shown
 from audit.schema import Classifier, Data, Demand, Example, Facts, Finding, Item, Skip, Subject, content_hash
 from audit.seeds import Seeds
 from probes.robustness import quietly, recipes, static, told, validity
+from probes.robustness.book import Means
 from probes.robustness.lockstep import Ask, Broken, Search, drive
 from probes.robustness.outcome import Attacked, Originals
 
@@ -54,7 +62,8 @@ class Adversarial:
     needs: ClassVar[frozenset[str]] = frozenset({"label"})
 
     recipes: tuple[str, ...] = USUAL
-    """Also: `bad-characters`, `bad-characters-invisible`, `input-reduction`."""
+    """Also: `bad-characters`, `bad-characters-invisible`, `input-reduction`; with helpers `textfooler`,
+    `textbugger`, `bae`, `bert-attack`, `clare`."""
     items: int = 200
     """Labelled examples asked, chosen by id; all where there are fewer. Right answers are attacked."""
     query_budget: int = 500
@@ -120,12 +129,14 @@ class Adversarial:
                 why_not = f"{name} was not asked for: name it in recipes, or take a larger profile"
                 yield Skip(probe=self.id, slice=name, reason=why_not)
         recipes.look_in(self.nltk_data)
+        means = Means(neighbours=subject.neighbours, masked_lm=subject.masked_lm, encoder=subject.encoder)
         for name in self.recipes:
-            lack = recipes.missing(name)
-            done = Attacked(recipe=name, originals=originals, budget=self.query_budget)
+            lack = recipes.missing(name, means)
+            about = recipes.RECIPES[name].about(means)
+            done = Attacked(recipe=name, originals=originals, budget=self.query_budget, about=about)
             if not lack and not why:
                 try:
-                    done = self._attack(subject.classifier, done, seeds)
+                    done = self._attack(subject.classifier, done, means, seeds)
                 except recipes.Incomplete as error:
                     lack = str(error)
             if lack:
@@ -140,10 +151,10 @@ class Adversarial:
                 yield from told.broken(self.id, done, why, valid, seeds, self.cases)
             yield from told.items(self.id, done)
 
-    def _attack(self, model: Classifier, still: Attacked, seeds: Seeds) -> Attacked:
+    def _attack(self, model: Classifier, still: Attacked, means: Means, seeds: Seeds) -> Attacked:
         """Attack every right answer whose text can be attacked."""
         recipe, originals = recipes.RECIPES[still.recipe], still.originals
-        free = [recipes.Attacker(recipe, self.query_budget)]
+        free = [recipes.Attacker(recipe, self.query_budget, means)]
         unfit = tuple(recipes.unfit(example.input, self.characters) for example in originals.examples)
         places = [i for i in np.flatnonzero(originals.right).tolist() if not unfit[i]]
 
@@ -151,7 +162,7 @@ class Adversarial:
             text = originals.examples[i].input
 
             def attack(ask: Ask) -> recipes.Attempt:
-                attacker = free.pop() if free else recipes.Attacker(recipe, self.query_budget)
+                attacker = free.pop() if free else recipes.Attacker(recipe, self.query_budget, means)
                 try:
                     return attacker.run(text, int(originals.predicted[i]), originals.runner_up(i), ask)
                 finally:

@@ -65,6 +65,8 @@ class Attacked:
     originals: Originals
     budget: int
     """Most queries for one text."""
+    about: str = ""
+    """How the recipe was run, for the reader; empty, or starts with a semicolon."""
     unfit: tuple[str, ...] = ()
     """(n,) why a text cannot be attacked, empty where it can; empty where nobody was attacked."""
     attempts: Mapping[int, Attempt] = field(default_factory=dict)

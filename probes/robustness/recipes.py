@@ -1,4 +1,4 @@
-"""TextAttack's recipes by name: what each needs, and one attack on one text.
+"""What TextAttack's recipes lack on this machine, and one attack on one text.
 
 Transformations, constraints, goal functions and search methods are TextAttack's; only who answers the
 model's queries is ours. TextAttack downloads word lists when it is imported and when some recipes are built,
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,82 +19,30 @@ import numpy as np
 
 from audit.schema import Text
 from probes.robustness import quietly
+from probes.robustness.book import NOTHING, Means
+from probes.robustness.book import RECIPES as RECIPES
+from probes.robustness.book import Recipe as Recipe
 from probes.robustness.lockstep import Ask, Floats
 
 SPLIT = "<SPLIT>"
 """TextAttack's own mark between the texts of a pair: a text that holds it would be cut there."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """One of TextAttack's recipes, as this probe runs it."""
-
-    build: Callable[[Any], Any]
-    """Model wrapper → `textattack.Attack`."""
-    corpora: tuple[str, ...] = ("stopwords",)
-    """What it reads of NLTK's data."""
-    targeted: bool = False
-    """It aims at the runner-up class: there is no untargeted form. Every text that it asks is a candidate."""
-    reduces: bool = False
-    """It takes words away while the answer stays, instead of changing the answer."""
-
-
-def _deepwordbug(victim: Any) -> Any:
-    from textattack.attack_recipes import DeepWordBugGao2018
-
-    return DeepWordBugGao2018.build(victim)
-
-
-def _pruthi(victim: Any) -> Any:
-    from textattack.attack_recipes import Pruthi2019
-
-    return Pruthi2019.build(victim)
-
-
-def _pwws(victim: Any) -> Any:
-    from textattack.attack_recipes import PWWSRen2019
-
-    return PWWSRen2019.build(victim)
-
-
-def _input_reduction(victim: Any) -> Any:
-    from textattack.attack_recipes import InputReductionFeng2018
-
-    return InputReductionFeng2018.build(victim)
-
-
-def _bad_characters(kind: str) -> Callable[[Any], Any]:
-    def build(victim: Any) -> Any:
-        from textattack.attack_recipes import BadCharacters2021
-
-        return BadCharacters2021.build(
-            victim, goal_function_type="targeted_classification", perturbation_type=kind
-        )
-
-    return build
-
-
-RECIPES = {
-    "pruthi": Recipe(build=_pruthi),
-    "deepwordbug": Recipe(build=_deepwordbug),
-    "pwws": Recipe(build=_pwws, corpora=("stopwords", "wordnet")),
-    "bad-characters": Recipe(build=_bad_characters("homoglyphs"), targeted=True),
-    "bad-characters-invisible": Recipe(build=_bad_characters("invisible"), targeted=True),
-    "input-reduction": Recipe(build=_input_reduction, reduces=True),
-}
-"""TextAttack's name → recipe; `bad-characters` swaps letters for look-alikes, its other form hides some."""
+TAGGER = ("averaged_perceptron_tagger_eng", "universal_tagset")
+"""What NLTK reads to name parts of speech."""
 
 
 # --- what is there ------------------------------------------------------------------------
 
 
-def missing(name: str) -> str:
-    """Return what the recipe lacks on this machine and how to get it, empty where nothing is missing.
+def missing(name: str, means: Means = NOTHING) -> str:
+    """Return what the recipe lacks and how to get it, empty where nothing is missing.
 
     To be called after `look_in`.
     """
     if importlib.util.find_spec("textattack") is None:
         return 'TextAttack is not installed: pip install "trust-audit[attack]"'
+    if helpers := RECIPES[name].lacks(means):
+        return helpers
     import nltk  # comes with textattack
 
     lost = []
@@ -103,12 +51,25 @@ def missing(name: str) -> str:
             getattr(nltk.corpus, corpus).ensure_loaded()
         except LookupError:
             lost.append(corpus)
+    if RECIPES[name].tags and not _tags():
+        lost += TAGGER
     if not lost:
         return ""
     return (
         f"NLTK's {' and '.join(lost)} are not on this machine: python -m nltk.downloader {' '.join(lost)}, "
-        "or name the folder that holds corpora/ in nltk_data"
+        "or name the folder that holds corpora/ and taggers/ in nltk_data"
     )
+
+
+def _tags() -> bool:
+    """Whether NLTK can name parts of speech here."""
+    import nltk
+
+    try:
+        nltk.pos_tag(["word"], tagset="universal")
+    except LookupError:
+        return False
+    return True
 
 
 def look_in(places: str | None) -> None:
@@ -168,9 +129,9 @@ class Incomplete(Exception):
     """The installed TextAttack lacks a file that a recipe reads."""
 
 
-def _built(recipe: Recipe, victim: _Victim) -> Any:
+def _built(recipe: Recipe, victim: _Victim, means: Means) -> Any:
     try:
-        return recipe.build(victim)
+        return recipe.build(victim, means)
     except FileNotFoundError as error:  # the wheel of 0.3.11 has no table of look-alikes
         lost = Path(str(error.filename)).name
         raise Incomplete(
@@ -185,12 +146,12 @@ class Attacker:
         Incomplete: when it is made, where the recipe cannot be built from what is installed.
     """
 
-    def __init__(self, recipe: Recipe, budget: int) -> None:
+    def __init__(self, recipe: Recipe, budget: int, means: Means = NOTHING) -> None:
         self._recipe = recipe
         self._victim = _Victim()
         quietly.bring()
         with quietly.quiet():
-            self._attack = _built(recipe, self._victim)
+            self._attack = _built(recipe, self._victim, means)
         goal = self._attack.goal_function
         goal.query_budget = budget
         goal.batch_size = budget  # a search's question is asked whole, and the driver packs it

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from audit import stats
-from audit.schema import Case, Estimate, Finding, Item, Skip, Text, content_hash
+from audit.schema import Better, Case, Estimate, Finding, Item, Skip, Text, content_hash
 from audit.seeds import Seeds
 from probes import variants
 from probes.robustness import recipes
@@ -76,7 +76,7 @@ def _rates(probe: str, done: Attacked, valid: Validity, seeds: Seeds, cases: int
         better="lower",
         note=f"{sum(hits)} of {len(tried)} right answers were broken; a model that answers everything alike "
         f"would have 0 at an accuracy of {variants.most_frequent(done.originals.examples)[1]:.3f}"
-        f"{budget}{done.left_out}{recipes.borrowed()}",
+        f"{budget}{done.left_out}{recipes.borrowed()}{done.about}",
         cases=_cases(done, valid, seeds, probe, cases),
     )
 
@@ -93,6 +93,9 @@ def _valid(probe: str, done: Attacked, valid: Validity) -> Finding | Skip:
     tried = list(done.attempts)
     won = [i for i in tried if done.broke(i)]
     lacking = f"; not checked: {'; '.join(valid.lacking)}" if valid.lacking else ""
+    careful = "encoder" in recipes.RECIPES[done.recipe].needs
+    same = "meaning at each step by the same encoder, which is then no second opinion"
+    itself = f"the recipe itself checks {same if careful else 'no meaning'}"
     return Finding(
         probe=probe,
         metric="valid_success_rate",
@@ -101,7 +104,7 @@ def _valid(probe: str, done: Attacked, valid: Validity) -> Finding | Skip:
         unit="share",
         better="lower",
         note=f"{len(won) - len(valid.faults)} of {len(won)} successes pass ({', '.join(valid.checks)})"
-        f"{lacking}; the recipe itself checks no meaning, and grammar is not checked",
+        f"{lacking}; {itself}, and grammar is not checked",
     )
 
 
@@ -172,6 +175,7 @@ def _apart(probe: str, done: Attacked) -> Iterator[Finding]:
 def _mean(probe: str, done: Attacked, metric: str) -> Finding | Skip:
     """Return a mean over texts; copies of a text are one."""
     high: float | None = 1.0
+    better: Better
     match metric:
         case "queries":
             values = {i: float(one.queries) for i, one in done.attempts.items()}
@@ -198,7 +202,7 @@ def _mean(probe: str, done: Attacked, metric: str) -> Finding | Skip:
         slice=done.recipe,
         estimate=stats.mean(list(units.values()), low=0.0, high=high),
         unit=unit,
-        better=better,  # type: ignore[arg-type]
+        better=better,
         note=note,
     )
 

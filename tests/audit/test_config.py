@@ -145,7 +145,7 @@ def test_named_probes_come_in_the_order_of_the_catalogue(tmp_path: Path) -> None
 
 def test_a_parameter_is_the_files_else_the_profiles_else_the_probes_own(tmp_path: Path) -> None:
     config = read(tmp_path, IN_CONTEXT + "probes: {robustness.noise: {severities: [0.2, 1]}}")
-    assert config.probes == (Noise(items=200, severities=(0.2, 1.0), repeats=1),)  # type: ignore[comparison-overlap]
+    assert config.probes == (Noise(items=130, severities=(0.2, 1.0), repeats=1),)  # type: ignore[comparison-overlap]
 
 
 def test_a_probe_is_of_its_own_class_and_frozen(tmp_path: Path) -> None:

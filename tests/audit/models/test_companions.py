@@ -31,6 +31,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     head = transformers.BertForSequenceClassification(bert_config(id2label={0: "fine", 1: "toxic"}))
     head.save_pretrained(place / "toxic")
     make_tokenizer().save_pretrained(place / "toxic")
+    transformers.BertForMaskedLM(bert_config()).save_pretrained(place / "masked")
+    tokenizer = make_tokenizer()
+    tokenizer.mask_token = "[UNK]"
+    tokenizer.save_pretrained(place / "masked")
+    (place / "near.json").write_text('{"good": ["nice"]}')
     return place
 
 
@@ -85,6 +90,15 @@ def test_a_classifying_helper_has_the_labels_of_its_own_config(folders: Path) ->
     assert (2, 2) == toxic.score(["good", "bad"]).probabilities.shape
 
 
+def test_a_masked_language_model_and_neighbours_are_opened(folders: Path) -> None:
+    found = opened(folders, masked_lm="masked", neighbours="near.json")
+
+    assert found.masked_lm is not None
+    assert isinstance(found.masked_lm.load()[0], transformers.BertForMaskedLM)
+    assert found.neighbours is not None
+    assert {"good": ("nice",)} == found.neighbours.words
+
+
 def test_no_helpers_are_no_helpers(folders: Path) -> None:
     assert Helpers() == opened(folders)
 
@@ -94,7 +108,8 @@ def test_no_helpers_are_no_helpers(folders: Path) -> None:
     [
         ("encoder", "nowhere/at all", "helpers.encoder: "),
         ("toxicity", "demo:nothing", "helpers.toxicity: .*'demo:nothing'"),
-        ("masked_lm", "encoder", "helpers.masked_lm: .*no probe asks for it yet"),
+        ("masked_lm", "encoder", "helpers.masked_lm: .*is no masked language model"),
+        ("neighbours", "encoder", "helpers.neighbours: 'encoder' is no file"),
     ],
 )
 def test_a_helper_that_cannot_be_opened_names_its_key(
@@ -138,3 +153,11 @@ def encoder_of_the_demo() -> Encoder:
     found = opened(Path.cwd(), encoder="demo:minilm").encoder
     assert found is not None
     return found
+
+
+def test_a_file_of_neighbours_has_no_device(folders: Path) -> None:
+    spec = HelperSpec(source="near.json", device="cpu")
+    with pytest.raises(
+        ConfigError, match=r"helpers\.neighbours: is a file of words"
+    ):
+        open_helpers({"neighbours": spec}, base=folders, cache=Cache(None), ledger=Ledger())

@@ -361,7 +361,9 @@ def test_without_a_classifier_there_is_nothing_to_attack() -> None:
 
 def test_a_recipe_that_lacks_its_words_is_skipped_and_the_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
     real = recipes.missing
-    monkeypatch.setattr(recipes, "missing", lambda name: "no wordnet here" if name == "pwws" else real(name))
+    monkeypatch.setattr(
+        recipes, "missing", lambda name, means: "no wordnet here" if name == "pwws" else real(name, means)
+    )
     probe = Adversarial(recipes=("pwws", "deepwordbug"))
     results = list(probe.run(subject(spelling()), data(), Seeds(0)))
 

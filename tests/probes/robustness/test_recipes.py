@@ -24,6 +24,7 @@ from audit.models.spec import ModelSpec
 from audit.schema import Classifier, Text
 from audit.testing import LABELS, Planted, coin
 from probes.robustness import quietly, recipes
+from probes.robustness.book import NOTHING, Means
 from probes.robustness.lockstep import Ask, Broken, Search, drive
 from probes.robustness.recipes import Attempt
 
@@ -82,13 +83,17 @@ class Stock:
 
 def textattack_alone(name: str, model: Classifier, text: Text, seed: int, budget: int) -> tuple[Any, int]:
     """TextAttack's own result for one text: its last text, and its count of queries."""
-    first = model.score([text])
-    label = int(first.predicted[0])
     with quietly.quiet():
         attack = recipes.RECIPES[name].build(Stock(model))
-    attack.goal_function.query_budget = budget
     if recipes.RECIPES[name].targeted:
-        attack.goal_function.target_class = 1 - label
+        attack.goal_function.target_class = 1 - int(model.score([text]).predicted[0])
+    return run_alone(attack, model, text, seed, budget)
+
+
+def run_alone(attack: Any, model: Classifier, text: Text, seed: int, budget: int) -> tuple[Any, int]:
+    """What TextAttack's own runner makes of one text with this attack."""
+    label = int(model.score([text]).predicted[0])
+    attack.goal_function.query_budget = budget
     random.seed(seed)
     np.random.seed(seed)
     given = text if isinstance(text, str) else OrderedDict(text=text[0], pair=text[1])
@@ -97,7 +102,12 @@ def textattack_alone(name: str, model: Classifier, text: Text, seed: int, budget
 
 
 def ours(
-    name: str, model: Classifier, texts: Sequence[Text], budget: int = 5_000, lanes: int = 64
+    name: str,
+    model: Classifier,
+    texts: Sequence[Text],
+    budget: int = 5_000,
+    lanes: int = 64,
+    means: Means = NOTHING,
 ) -> list[Attempt | Broken]:
     """All texts at once, each with its place as its seed."""
     first = model.score(list(texts)).predicted.tolist()
@@ -105,7 +115,7 @@ def ours(
 
     def search(i: int) -> Search[Attempt]:
         def run(ask: Ask) -> Attempt:
-            attacker = free.pop() if free else recipes.Attacker(recipes.RECIPES[name], budget)
+            attacker = free.pop() if free else recipes.Attacker(recipes.RECIPES[name], budget, means)
             try:
                 return attacker.run(texts[i], first[i], 1 - first[i], ask)
             finally:
@@ -276,11 +286,11 @@ def test_named_folders_are_looked_in_first_and_once(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_missing_file_of_textattack_is_named(nltk_data: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(victim: Any) -> Any:
+    def make(victim: Any, means: Any) -> Any:
         raise FileNotFoundError(2, "No such file", "/x/shared/intentional_homoglyphs.txt")
 
     with pytest.raises(recipes.Incomplete, match=r"without intentional_homoglyphs\.txt"):
-        recipes.Attacker(recipes.Recipe(build=build), 50)
+        recipes.Attacker(recipes.Recipe(make=make), 50)
 
 
 @pytest.mark.parametrize(
