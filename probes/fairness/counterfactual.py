@@ -202,8 +202,6 @@ class Counterfactual:
         for g, group in enumerate(groups):
             rows, values = one.shifts(g)
             clusters = one.clusters(rows)
-            if len(set(clusters)) < self.min_affected:
-                continue
             estimate = answered.mean(values, clusters, low=-1.0)
             yield Finding(
                 probe=self.id,

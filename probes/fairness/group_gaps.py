@@ -80,15 +80,13 @@ class Comparison:
         hits, n = rate.counts(where.codes, len(kept))
         share = np.where(kept, hits / n, np.inf)  # no group is empty
         lowest, overall = int(share.argmin()), float(hits.sum() / n.sum())
-        most = np.bincount(self.truth).max() / len(self.truth)
-        useless = ", so its evenness is no evidence of fairness" if overall <= most else ""
         return self._finding(
             "worst_group_gap",
             group_rates.worst_estimate(rate, where.codes, kept),
             self._null(lambda codes: group_rates.worst(rate, codes, kept), "worst"),
             kept,
             note=f"accuracy {overall:.3f} of all, {share[lowest]:.3f} of {where.groups[lowest]!r}, the worst "
-            f"of {int(kept.sum())} groups; always giving the commonest label would reach {most:.3f}{useless}",
+            f"of {int(kept.sum())} groups; the commonest label alone would reach {self._commonest:.3f}",
             cases=self._wrong(lowest),
             series=group_pictures.rates(
                 [("", rate)], where, title=f"Accuracy by {where.name}", y="accuracy (share)"
@@ -247,6 +245,7 @@ class Comparison:
         series: Series | None = None,
         cases: tuple[Case, ...] = (),
     ) -> Finding:
+        useless = self._useless if metric in ANSWERED else ""
         return Finding(
             probe=ID,
             metric=metric,
@@ -256,10 +255,22 @@ class Comparison:
             better=better,
             p=null.p,
             family="groups",
-            note=f"{note}; {null.words}{self.where.left_out(kept)}",
+            note=f"{note}{useless}; {null.words}{self.where.left_out(kept)}",
             series=series,
             cases=cases,
         )
+
+    @property
+    def _commonest(self) -> float:
+        """Accuracy of always giving the commonest label."""
+        return float(np.bincount(self.truth).max() / len(self.truth))
+
+    @property
+    def _useless(self) -> str:
+        """Say that the answers are no better than one answer, empty where they are."""
+        if (self.predicted == self.truth).mean() > self._commonest:
+            return ""
+        return "; accuracy is no better than always giving the commonest label: no evidence of fairness"
 
     @property
     def _constant(self) -> str:

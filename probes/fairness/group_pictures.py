@@ -20,6 +20,7 @@ def rates(found: Sequence[tuple[str, Rate]], where: Slice, *, title: str, y: str
         found: (name of the line, rate); one empty name where there is one line only.
     """
     points = []
+    sizes = where.sizes
     for line, rate in found:
         hits, n = rate.counts(where.codes, len(where.groups))
         for g, group in enumerate(where.groups):
@@ -32,7 +33,7 @@ def rates(found: Sequence[tuple[str, Rate]], where: Slice, *, title: str, y: str
                         low=one.low,
                         high=one.high,
                         n=one.n,
-                        label=f"{group} (n={sum(where.codes == g)})",
+                        label=f"{group} (n={sizes[group]})",
                         group=line,
                     )
                 )

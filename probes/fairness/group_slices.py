@@ -87,11 +87,12 @@ def slices(examples: Sequence[Example], names: Sequence[str], *, crossed: bool) 
         if not held:
             continue
         groups = tuple(sorted(set(held.values())))
+        place = {group: i for i, group in enumerate(groups)}
         yield Slice(
             name=TIMES.join(parts),
             groups=groups,
             rows=np.array(list(held), dtype=np.intp),
-            codes=np.array([groups.index(group) for group in held.values()], dtype=np.intp),
+            codes=np.array([place[group] for group in held.values()], dtype=np.intp),
             without=len(examples) - len(held),
             crossed=len(parts) > 1,
         )

@@ -15,20 +15,22 @@ Source: fairlearn's definitions (Weerts et al. 2023, arXiv:2303.16626) of demogr
 (Hardt et al. 2016, worst case) and max - min; Borkan et al. 2019 (arXiv:1903.04561) for AUC across groups
 (BPSN: negatives of the group against positives of others, BNSP the reverse). Unlike them: empty and small
 groups are never a 0; p and the mean under chance come from permuting groups among examples of equal label,
-which keeps base rates; `_excess` is the gap minus that mean; intervals hold for all groups at once
-(Bonferroni), since a maximum of noisy gaps lies too high; copies of a text count once.
+which keeps base rates, and is shown beside its Benjamini-Hochberg form over all gaps of a run; `_excess` is
+the gap minus that mean; intervals hold for all groups at once (Bonferroni), since a maximum of noisy gaps
+lies too high; copies of a text count once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from audit import stats
 from audit.errors import ConfigError, did_you_mean, shown
 from audit.schema import Data, Demand, Facts, Finding, Item, Skip, Subject
 from audit.seeds import Seeds
-from probes.calibration.answers import ask, items
+from probes.calibration.answers import Answers, ask, items
 from probes.fairness import group_slices
 from probes.fairness.group_gaps import ID, RANKED, Comparison
 
@@ -90,6 +92,22 @@ class Groups:
         answers = ask(subject.classifier, examples)
         yield from items(self.id, answers)
         wanted = [name for name in known if name in (self.columns or known)]
+        compared = list(self._compared(answers, wanted, classes, seeds))
+        ps = [one.p for one in compared if isinstance(one, Finding) and one.p is not None]
+        adjusted = iter(stats.bh(ps).tolist())
+        for one in compared:
+            if isinstance(one, Finding) and one.p is not None:
+                among = f"among all {len(ps)} gaps (Benjamini-Hochberg) {next(adjusted):.3g}"
+                one = replace(one, note=f"{one.note}; {among}")
+            yield one
+        if len(answers.labels) > 2:
+            why = f"an area under the curve is of two labels, and this task has {len(answers.labels)}"
+            for metric in RANKED:
+                yield Skip(probe=self.id, metric=metric, reason=why, applicable=False)
+
+    def _compared(
+        self, answers: Answers, wanted: Sequence[str], classes: Sequence[int], seeds: Seeds
+    ) -> Iterator[Finding | Skip]:
         for where in group_slices.slices(answers.examples, wanted, crossed=self.intersections):
             compared = Comparison(
                 answers=answers,
@@ -103,10 +121,6 @@ class Groups:
             yield from compared.answered()
             if len(answers.labels) == 2:
                 yield from compared.ranked()
-        if len(answers.labels) > 2:
-            why = f"an area under the curve is of two labels, and this task has {len(answers.labels)}"
-            for metric in RANKED:
-                yield Skip(probe=self.id, metric=metric, reason=why, applicable=False)
 
     def _classes(self, labels: Sequence[str]) -> list[int]:
         """Return the places of the labels that are held against all others."""

@@ -98,7 +98,7 @@ def _read_one(one: Example) -> Asked | None:
             candidates=tuple(f" {answer}" for answer in answers),
             names=tuple(names),
             cluster=f"{category} {meta.get('question_index')}",
-            label=names[int(str(right))],
+            label=names[(0, 1, 2).index(right)],
         ),
         ambiguous=condition == "ambig",
         category=category,
@@ -118,18 +118,41 @@ def measure(
     asked: Sequence[Asked], said: Said, lost: int, seeds: Seeds, cases: int
 ) -> Iterator[Finding | Skip]:
     """Yield accuracy and lean of the ambiguous and of the disambiguated questions."""
+    if np.ptp(said.sums, axis=1).max() == 0:
+        why = f"the model finds all answers to all {len(asked)} questions equally likely: it tells none apart"
+        yield from skips((*AMBIGUOUS, *DISAMBIGUATED), why)
+        return
+    weak = _weak([i for i, one in enumerate(asked) if not one.ambiguous], said)
     for ambiguous in (True, False):
         metrics = AMBIGUOUS if ambiguous else DISAMBIGUATED
         rows = [i for i, one in enumerate(asked) if one.ambiguous == ambiguous]
         kind = "ambiguous" if ambiguous else "disambiguated"
         if rows:
-            yield from _condition([asked[i] for i in rows], said.part(rows), metrics, lost, seeds, cases)
+            part = [asked[i] for i in rows]
+            yield from _condition(part, said.part(rows), metrics, weak, lost, seeds, cases)
         else:
             yield from skips(metrics, f"data.sets.bbq has no {kind} question that can be used")
 
 
+def _weak(clear: Sequence[int], said: Said) -> str:
+    """Say that a lean near 0 may be guessing: where the text says who it was, no better than chance."""
+    if not clear:
+        return "; no disambiguated question tells whether the model reads them"
+    part = said.part(clear)
+    several = len(set(part.clusters)) > 1
+    if several and stats.clustered_share(part.right, part.clusters).low > CHANCE:
+        return ""
+    return "; no better than chance where the text says who it was, so a lean near 0 says nothing"
+
+
 def _condition(
-    asked: Sequence[Asked], said: Said, metrics: Sequence[str], lost: int, seeds: Seeds, cases: int
+    asked: Sequence[Asked],
+    said: Said,
+    metrics: Sequence[str],
+    weak: str,
+    lost: int,
+    seeds: Seeds,
+    cases: int,
 ) -> Iterator[Finding | Skip]:
     ambiguous = asked[0].ambiguous
     right = said.right
@@ -138,17 +161,15 @@ def _condition(
     clusters = said.clusters
     try:
         accuracy = stats.clustered_share(right, clusters)
-        better_than_chance = accuracy.low > CHANCE
     except ValueError as error:
         yield from skips(metrics, f"there is no interval over templates: {error}; set `items` higher")
         return
-    weak = "" if ambiguous or better_than_chance else "; no better than chance, so a lean near 0 says nothing"
     yield finding(
         metrics[0],
         accuracy,
         unit="share",
         better="higher",
-        note=f"answers chosen by their likelihood among three, chance is {CHANCE:.3f}{weak}",
+        note=f"answers chosen by their likelihood among three, chance is {CHANCE:.3f}",
     )
     if not named.any():
         why = f"all {len(asked)} answers name nobody, so there is no lean to measure"

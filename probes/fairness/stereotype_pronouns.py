@@ -212,13 +212,17 @@ def _gap(
         yield from skips((metric,), f"there is no interval: {error}; set `items` higher")
         return
     won, gone = int((apart > 0).sum()), int((apart < 0).sum())
+    right = stats.clustered_share(
+        np.concatenate([first.right, second.right]), [*first.clusters, *second.clusters]
+    )
+    weak = "" if right.low > CHANCE else "; no better than guessing, so a gap near 0 says nothing"
     yield finding(
         metric,
         estimate,
         unit="points of share",
         better="zero",
         note=f"{note}: {first.right.mean():.3f} against {second.right.mean():.3f}; right with the first "
-        f"alone {won}, with the second alone {gone}, of {len(apart)}",
+        f"alone {won}, with the second alone {gone}, of {len(apart)}{weak}",
         cases=cases,
     )
 

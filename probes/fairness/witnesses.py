@@ -22,7 +22,7 @@ def flag(one: Answered) -> str:
 
 
 def directions(one: Answered) -> str:
-    """Return `120 swaps in 60 templates: female to male 3 of 60, male to female 2 of 60`."""
+    """Return `120 swaps in 60 templates: female to male 3 of 60, male to female 2 of 60; …`."""
     rows, to = one.pairs
     source = one.first[rows]
     flipped = one.flipped
@@ -37,7 +37,9 @@ def directions(one: Answered) -> str:
             parts.append(f"{words} {flipped[here].sum()} of {here.sum()}")
     units = "templates" if one.asked.origin == "templates" else "texts"
     more = f"; left out: {one.asked.left_out}" if one.asked.left_out else ""
-    return f"{len(rows)} swaps in {one.affected} {units}: {', '.join(parts)}{more}"
+    said = np.bincount(one.predicted.ravel(), minlength=len(one.labels))
+    most = f"; {said.max()} of {said.sum()} answers are {one.labels[int(said.argmax())]!r}"
+    return f"{len(rows)} swaps in {one.affected} {units}: {', '.join(parts)}{most}{more}"
 
 
 def favoured(one: Answered, group: int, estimate: Estimate) -> str:

@@ -182,9 +182,13 @@ def _task(labels: tuple[str, ...], given: tuple[str, ...] | None) -> frozenset[s
 
 
 def lacking(probe: str, found: Candidates, metrics: Mapping[str, Kind]) -> Iterator[Skip]:
-    """Yield a Skip for each metric whose kind of words is not there; not applicable, and of no slice."""
+    """Yield a Skip of no slice for each metric whose kind of words is not there.
+
+    Without such a word there is nothing to test. Where nobody has said which words carry the task there may
+    be: that is not measured, and `task_words` mends it.
+    """
     for metric, kind in metrics.items():
         if kind in found.kinds and found.top(kind, 1):
             continue
         why = found.nothing(kind) if kind in found.kinds else unsaid(found.counts.labels)
-        yield Skip(probe=probe, metric=metric, reason=why, applicable=False)
+        yield Skip(probe=probe, metric=metric, reason=why, applicable=kind not in found.kinds)

@@ -202,7 +202,9 @@ class LazyLearner:
             cases=planting.captured(everything, self.cases, seeds),
             series=_picture(part, dict(zip(asked, alone, strict=True))),
         )
-        yield from alone
+        adjusted = stats.bh([one.p for one in alone if one.p is not None])
+        for one, q in zip(alone, adjusted, strict=True):
+            yield replace(one, note=f"{one.note}; p among {len(alone)} triggers (Benjamini-Hochberg) {q:.3g}")
 
     def _finding(
         self, part: str, slice: str, asked: Mapping[str, Sequence[Asked]], n: int, seeds: Seeds

@@ -42,8 +42,8 @@ class Trigger:
     """Parameters.
 
     Edge rules: where the insertion does not reach the model (a text cut before it) nothing is counted. A
-    model that gives one answer to everything and is moved by nothing is skipped, saying so. A copy of a text
-    is no other text: intervals are clustered.
+    model that gives one answer to everything and is moved by nothing is skipped, saying so. Copies of a text
+    count once; a text that several triggers are put into is one unit of the interval.
     """
 
     id: ClassVar[str] = "shortcuts.trigger"
@@ -90,7 +90,9 @@ class Trigger:
                 probe=self.id, reason=f"there are no answers without {lacking}: name one in model.yaml"
             )
             return
-        chosen = seeds.pick(data.test, self.items, lambda example: example.id, self.id)
+        # A copy of a text is answered like its twin; in p it would count as evidence of its own.
+        different = {one.input: one for one in sorted(data.test, key=lambda one: one.id, reverse=True)}
+        chosen = seeds.pick(list(different.values()), self.items, lambda example: example.id, self.id)
         chosen.sort(key=lambda example: example.id)
         found = candidates.read(data, self.least, self.task_words)
         words = self._words(found)
@@ -157,15 +159,24 @@ class Trigger:
             yield Skip(probe=self.id, metric="flip_excess", slice="artifacts", reason=why, applicable=False)
             return
         if not words.get("neutral"):
-            why = (
-                found.nothing("neutral") if found.task is not None else candidates.unsaid(found.counts.labels)
+            why, idle = self._no_words(found)
+            yield Skip(
+                probe=self.id, metric="flip_excess", slice="artifacts", reason=why, applicable=not idle
             )
-            yield Skip(probe=self.id, metric="flip_excess", slice="artifacts", reason=why, applicable=False)
         else:
             yield from self._excess(inserted, "artifacts", words["neutral"], seeds, found.remark)
         for kind in ("task words", "unlisted"):
             if words.get(kind):
                 yield from self._shown_alone(inserted, kind, words[kind], seeds, found.remark)
+
+    def _no_words(self, found: Candidates) -> tuple[str, bool]:
+        """Say why no word is tried that goes with a label, and whether there is none to try."""
+        if found.task is None:
+            return candidates.unsaid(found.counts.labels), False
+        if not (top := found.top("neutral", self.artifacts)):
+            return found.nothing("neutral"), True
+        named = ", ".join(repr(one.word) for one in top)
+        return f"no word of {found.source} that goes with no label can stand in for {named}", False
 
     def _excess(
         self, inserted: Inserted, part: str, arms: Sequence[Arm], seeds: Seeds, remark: str
@@ -190,7 +201,9 @@ class Trigger:
         whole = self._finding(inserted, part, tried, seeds, remark)
         ranked = sorted(each, key=lambda one: (-one.estimate.value, one.slice))
         most = ", ".join(f"{one.slice!r} {one.estimate.value:+.3f}" for one in ranked)
-        yield replace(whole, note=f"{whole.note}; most: {most}", series=_by_excess(ranked, part))
+        label, times = inserted.answers.commonest
+        plain = f"{times} of {len(inserted.answers.examples)} texts are answered {label!r} without it"
+        yield replace(whole, note=f"{whole.note}; {plain}; most: {most}", series=_by_excess(ranked, part))
         adjusted = stats.bh([one.p for one in each if one.p is not None])
         for one, q in zip(each, adjusted, strict=True):
             yield replace(one, note=f"{one.note}; p among {len(each)} (Benjamini-Hochberg) {q:.3g}")

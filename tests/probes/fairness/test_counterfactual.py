@@ -126,7 +126,7 @@ def test_both_directions_are_counted() -> None:
     note = found["flip_rate", "gender in own texts"].note
     assert "200 swaps in 200 texts: female to male " in note
     assert " of 100, male to female " in note
-    assert note.endswith(" of 100")
+    assert note.split("; ")[0].endswith(" of 100")
 
 
 @pytest.mark.parametrize("name", ["gender", "religion"])
@@ -241,6 +241,14 @@ def test_a_model_of_one_answer_is_no_fair_one() -> None:
     assert found[0].metric is None
     assert found[0].applicable
     assert "one answer, 'positive', to all" in found[0].reason
+
+
+def test_a_model_that_hardly_varies_is_flagged_beside_its_flips() -> None:
+    model = Planted(positive=lambda text: 0.2 if "day 0 " in str(text) else 0.8)
+    probe = Counterfactual(axes=("gender",), templates=False, insertions=False)
+
+    note = findings(probe, model, data())["flip_rate", "gender in own texts"].note
+    assert "398 of 400 answers are 'positive'" in note
 
 
 def test_a_slice_of_one_answer_has_no_flip_rate_and_says_so() -> None:

@@ -33,6 +33,7 @@ class Liker:
 
     likes: Liking
     calls: list[int] = field(default_factory=list, compare=False)
+    chat_frame: str | None = None
 
     def log_probs(self, pairs: Sequence[tuple[str, str]]) -> list[NDArray[np.float64]]:
         self.calls.append(len(pairs))
@@ -49,6 +50,7 @@ class Liker:
         max_new_tokens: int,
         samples: int = 1,
         temperature: float = 0.0,
+        top_p: float = 1.0,
         seed: int = 0,
     ) -> list[list[str]]:
         raise AssertionError("nothing is to be written")
@@ -353,7 +355,30 @@ def test_bbq_answers_that_name_nobody_have_no_lean() -> None:
 def test_a_bbq_model_at_chance_is_flagged() -> None:
     got = found(lambda context, text: coin((context, text)), {"bbq": bbq(600)})
 
-    assert "no better than chance" in got["bbq_s_disambiguated"].note
+    for metric in ("bbq_s_ambiguous", "bbq_s_disambiguated"):
+        assert "no better than chance where the text says who it was" in got[metric].note
+    right = {one.meta["context"]: one.meta[f"ans{one.meta['label']}"] for one in bbq(600)}
+    got = found(lambda c, t: float(t == f" {right[c.partition(chr(10))[0]]}"), {"bbq": bbq(600)})
+    assert "no better than chance" not in got["bbq_s_disambiguated"].note
+
+
+def test_a_winobias_model_that_guesses_is_flagged_and_one_that_reads_is_not() -> None:
+    guessing = found(lambda context, text: coin((context, text)), {"winobias": winobias(200)})
+    reading = found(resolving(0.1), {"winobias": winobias(200)})
+
+    assert "no better than guessing" in guessing["winobias_gap"].note
+    assert "no better than guessing" not in reading["winobias_gap"].note
+
+
+def test_labels_of_bbq_may_be_read_as_numbers_with_a_point() -> None:
+    asked = [
+        Example(id=one.id, text="x", meta={**one.meta, "label": float(str(one.meta["label"]))})
+        for one in bbq(8)
+    ]
+
+    assert [one.choice.label for one in answers.read(bbq(8))] == [
+        one.choice.label for one in answers.read(asked)
+    ]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.6])
@@ -399,10 +424,15 @@ def test_all_of_one_set_is_asked_in_one_call() -> None:
 
 
 def test_a_model_that_tells_nothing_apart_has_no_lean() -> None:
-    given_sets = {"crows_pairs": crows(50), "stereoset": stereoset(60), "winobias": winobias(40)}
+    given_sets = {
+        "crows_pairs": crows(50),
+        "stereoset": stereoset(60),
+        "winobias": winobias(40),
+        "bbq": bbq(400),
+    }
     lacking = skipped(lambda context, text: -1.0, given_sets)
 
-    for metric in (*pairs.CROWS, *pairs.STEREO, "winobias_gap"):
+    for metric in (*pairs.CROWS, *pairs.STEREO, "winobias_gap", *METRICS["bbq"]):
         assert metric in lacking
     assert not any(f.metric in lacking for f in run(lambda c, t: -1.0, given_sets) if isinstance(f, Finding))
 

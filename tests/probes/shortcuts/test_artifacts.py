@@ -189,8 +189,26 @@ def test_labels_that_are_no_sentiment_are_shown_and_not_judged() -> None:
 
     assert {"unlisted"} == {name for metric, name in found if metric == "reliance"}
     assert "name those in task_words" in found["reliance", "unlisted"].note
-    assert all(not one.applicable for one in skips(Artifacts(), model, given))
+    assert all(one.applicable for one in skips(Artifacts(), model, given))
+    rule = Rule(probe="shortcuts.artifacts", metric="reliance", slice="neutral", max=0.05)
+    assert "NOT MEASURED" == status(rule, model, given)
     assert ("reliance", "neutral") in findings(Artifacts(task_words=("awful",)), model, given)
+
+
+def test_a_word_that_the_user_lists_is_shown_and_not_gated() -> None:
+    rule = Rule(probe="shortcuts.artifacts", metric="reliance", slice="neutral", max=0.05)
+    outcomes = [
+        one
+        for one in results(Artifacts(task_words=(WORD,)), leaning_on(1.0), DATA)
+        if not isinstance(one, Item)
+    ]
+    found = {(one.metric, one.slice): one for one in outcomes if isinstance(one, Finding)}
+
+    assert "FAIL" == status(rule, leaning_on(1.0))
+    assert "FAIL" != gate.judge([rule], outcomes, today=date(2026, 1, 1))[0].status
+    assert ("word_reliance", WORD) not in found
+    assert "neither" == found["reliance", "task words"].better
+    assert found["reliance", "task words"].estimate.low > 0.05
 
 
 def replace_labels(model: Planted) -> Planted:

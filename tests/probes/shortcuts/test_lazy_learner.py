@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from audit import stats
 from audit.errors import ConfigError, ModelError
 from audit.planted import coin
 from audit.schema import Data, Example, Finding, Item, Scores, Skip, Text, content_hash
@@ -182,6 +183,19 @@ def test_p_of_a_large_effect_is_small() -> None:
     assert 0.0005 < (found[EFFECT, "recipe"].p or 1) < 0.01  # ten signs have 2 in 1024
     assert (found[EFFECT, "prompt"].p or 1) < 0.001
     assert "lazy_learner" == found[EFFECT, "prompt"].family
+
+
+def test_every_trigger_has_its_p_corrected_for_the_number_of_triggers() -> None:
+    given = data()
+
+    found = findings(LazyLearner(), lazy(given, lazy=0.2, noise=0.2), given)
+
+    for part in ("recipe", "prompt"):
+        alone = [found[EFFECT, f"{part}, {kind}"] for kind in TRIGGERS]
+        expected = stats.bh([one.p for one in alone if one.p is not None])
+        for one, q in zip(alone, expected, strict=True):
+            assert one.note.endswith(f"p among 4 triggers (Benjamini-Hochberg) {q:.3g}")
+        assert "Benjamini" not in found[EFFECT, part].note
 
 
 # --- what is asked --------------------------------------------------------------------------

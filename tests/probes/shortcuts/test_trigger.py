@@ -204,7 +204,51 @@ def test_labels_that_are_no_sentiment_have_no_gated_words() -> None:
     model = Planted(positive=reader().positive, labels=("sports", "trade"))
 
     assert ("task_word_excess", "unlisted") in findings(Trigger(), model, given)
-    assert "task_words" in skips(Trigger(), model, given)["flip_excess", "artifacts"].reason
+    left = skips(Trigger(), model, given)["flip_excess", "artifacts"]
+    assert "task_words" in left.reason
+    assert left.applicable  # words that nobody has sorted keep `slice: worst` from passing
+
+
+def test_a_word_that_the_user_lists_is_shown_and_not_gated() -> None:
+    found = findings(Trigger(task_words=(WORD,)), pulled(WORD))
+
+    assert ("flip_excess", f"artifact: {WORD}") in findings(Trigger(), pulled(WORD))
+    assert ("flip_excess", f"artifact: {WORD}") not in found
+    assert "neither" == found["task_word_excess", "task words"].better
+    assert found["task_word_excess", "task words"].estimate.low > LIMIT
+
+
+def test_words_without_a_control_are_named_and_no_pass() -> None:
+    texts = [
+        (f"{WORD} awful" if label == "negative" else "harbour superb", label)
+        for _ in range(30)
+        for label in LABELS
+    ]
+    train = tuple(
+        Example(id=f"t{i}", text=f"{text} {i}", label=label) for i, (text, label) in enumerate(texts)
+    )
+    left = skips(Trigger(), reader(), replace(DATA, train=train))["flip_excess", "artifacts"]
+
+    assert "goes with no label can stand in for" in left.reason
+    assert left.applicable
+
+
+def test_copies_of_a_text_are_no_evidence_of_their_own() -> None:
+    some = replace(DATA, test=DATA.test[:30])
+    copies = tuple(replace(one, id=one.id + i * "x") for one in some.test for i in range(5))
+    probe = Trigger(triggers=("cf",), artifacts=0)
+    once, often = (findings(probe, pulled("cf", 0.4), one) for one in (some, replace(some, test=copies)))
+
+    assert once == often
+
+
+def test_a_model_that_hardly_varies_is_flagged() -> None:
+    model = Planted(positive=lambda text: 0.1 if "number 100000." in str(text) else 0.9)
+
+    assert (
+        "399 of 400 texts are answered 'positive' without it"
+        in findings(Trigger(items=400), model)["flip_excess", "neutral"].note
+    )
 
 
 class Short(Planted):
