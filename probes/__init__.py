@@ -31,6 +31,7 @@ BUILTIN: Mapping[str, str] = {
     "fairness.counterfactual": "Counterfactual",
     "fairness.groups": "Groups",
     "fairness.stereotypes": "Stereotypes",
+    "fairness.generation": "Generation",
     "context.position": "Position",
     "context.majority_label": "MajorityLabel",
     "context.common_token": "CommonToken",

@@ -1,13 +1,13 @@
 """How fast are many prompts over one model? Ours, the same prompts sent whole, and bare forward passes.
 
-    python tests/benchmarks/prompts.py [--shared DIR] [--model NAME] [--shots N …] [--sets N] [--orders N]
+    python tests/benchmarks/prompts.py [--shared DIR] [--model NAME] [--shots N …] [--rounds N]
 
 SST-2, balanced demonstration sets, several orders of each, the same items under all; the model is loaded once
 for each number format. Whole: every prompt from its first token, in length-sorted batches, tokenised
 beforehand (the best of two batch sizes). Bare passes: the tokens that ours computes, each segment and text as
 a row of a length-sorted batch, keys and values of what stands before it given and not counted, nothing
 tokenised or read. Ours is the whole `score_prompts` call without a cache. Ours and bare take turns; the
-median of three counts. Prints, and judges nothing.
+median of the rounds counts. Prints, and judges nothing.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     exact = {shots: draw(options, shots) for shots in options.shots}
     answers = {}
-    for dtype in ("float32", "bfloat16"):
+    for dtype in options.formats:
         spec = ModelSpec(kind="in-context", source=options.model, device="cpu", dtype=dtype)
         causal = load_causal(find_causal(spec, base=Path.cwd(), cache=Cache(None)), spec)
         for shots, (prompts, texts) in exact.items():
             if dtype == "float32":
-                answers[shots] = compare(causal, prompts, texts, shots)
-            else:
+                answers[shots] = compare(causal, prompts, texts, shots, options)
+            elif shots in answers:
                 told_apart(causal, prompts, texts, answers[shots], shots)
 
 
@@ -61,6 +61,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--sets", type=int, default=2)
     parser.add_argument("--orders", type=int, default=6)
     parser.add_argument("--items", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3, help="of ours and of bare passes; the median counts")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 4096], help="batches of whole prompts")
+    parser.add_argument("--formats", nargs="+", default=["float32", "bfloat16"], help="float32 comes first")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
@@ -85,13 +88,15 @@ def draw(options: argparse.Namespace, shots: int) -> tuple[list[Prompt], list[st
     return prompts, rng.sample(test, options.items)
 
 
-def compare(causal: Causal, prompts: list[Prompt], texts: list[str], shots: int) -> np.ndarray:
+def compare(
+    causal: Causal, prompts: list[Prompt], texts: list[str], shots: int, options: argparse.Namespace
+) -> np.ndarray:
     ours, bare = [], []
-    for _ in range(3):
+    for _ in range(options.rounds):
         ours.append(timed("ours", lambda: run_ours(causal, prompts, texts)))
         bare.append(run_bare(causal, prompts, texts))
     mine, limit = median(ours), median(bare)
-    whole = min((run_whole(causal, prompts, texts, size) for size in (1024, 4096)), key=lambda r: r.seconds)
+    whole = min((run_whole(causal, prompts, texts, size) for size in options.sizes), key=lambda r: r.seconds)
     assert mine.answers is not None and whole.answers is not None
     print(
         f"{shots} shots, {len(prompts)} prompts x {len(texts)} texts, float32, load {os.getloadavg()[0]:.1f}"

@@ -157,7 +157,5 @@ def encoder_of_the_demo() -> Encoder:
 
 def test_a_file_of_neighbours_has_no_device(folders: Path) -> None:
     spec = HelperSpec(source="near.json", device="cpu")
-    with pytest.raises(
-        ConfigError, match=r"helpers\.neighbours: is a file of words"
-    ):
+    with pytest.raises(ConfigError, match=r"helpers\.neighbours: is a file of words"):
         open_helpers({"neighbours": spec}, base=folders, cache=Cache(None), ledger=Ledger())
