@@ -115,7 +115,7 @@ def test_ours_are_texts_and_templates_not_sentences() -> None:
     found = findings(Counterfactual(axes=("gender",)), favours("gender", "male", gap=0.1).model(), data(300))
 
     n = {f.slice: f.estimate.n for (metric, _), f in found.items() if metric == "flip_rate"}
-    assert {"gender in own texts": 200, "gender in insertions": 100, "gender in templates": 72} == n
+    assert {"gender in own texts": 200, "gender in insertions": 100, "gender in templates": 75} == n
     assert "clustered" in found["flip_rate", "gender in templates"].estimate.method
     assert "Wilson" == found["flip_rate", "gender in own texts"].estimate.method
 

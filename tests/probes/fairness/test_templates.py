@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 
+import numpy as np
 import pytest
 
 from audit.errors import ConfigError
 from audit.seeds import Seeds
 from probes import lexicons
-from probes.fairness import axes, swaps, templates
+from probes.fairness import answered, axes, passages, swaps, templates
 from probes.fairness.swaps import Axis
 
 SEEDS = Seeds(0)
@@ -26,9 +28,32 @@ def test_our_templates_have_one_slot_each_and_none_stands_twice() -> None:
     slotted = [one for kind in templates.KINDS for one in entries[kind]]
 
     assert [] == [one for one in slotted if one.count(templates.SLOT) != 1]
-    assert len(set(slotted)) == len(slotted) == 72
-    assert {24} == {len(entries[kind]) for kind in templates.KINDS}
+    assert len(set(slotted)) == len(slotted) == 75
+    assert {25} == {len(entries[kind]) for kind in templates.KINDS}
     assert [] == [one for one in entries["frames"] if one.count(templates.SLOT) != 1 or "{text}" not in one]
+
+
+def test_every_form_of_the_dialect_is_said_in_several_sentences_one_in_each() -> None:
+    speech = lexicons.load("people_templates").entries["speech"]
+    standard = axes.load(templates.SPEECH, {}).words[0]
+
+    held = [[form for form in standard if swaps.mentions([form], one)] for one in speech]
+
+    assert [] == [one for one, forms in zip(speech, held, strict=True) if len(forms) != 1]
+    count = Counter(form for forms in held for form in forms)
+    assert [] == [form for form in standard if not 4 <= count[form] <= 8]
+
+
+@pytest.mark.parametrize("axis", OURS, ids=name)
+def test_no_flip_in_our_templates_is_evidence_of_fewer_than_one_in_twenty(axis: Axis) -> None:
+    # The policy's limit on flips: with fewer templates no model could ever keep it.
+    choice = passages.Choice(items=80, lists={}, exclude=(), own_templates=())
+    asked = passages.of_templates(axis, choice, SEEDS).passages
+
+    assert 80 == len(asked)
+    flips = answered.share(np.zeros(80, dtype=bool), [passage.cluster for passage in asked])
+    assert (80 if axis.name == templates.SPEECH else 75) == flips.n
+    assert flips.high < 0.05
 
 
 @pytest.mark.parametrize("axis", OURS, ids=name)
@@ -66,7 +91,7 @@ def test_the_first_templates_are_good_bad_and_plain_in_turn() -> None:
 
     first = [kinds[one] for one in templates.sentences(SLOTTED[0], (), {}, SEEDS)]
 
-    assert ["good", "bad", "plain"] * 24 == first
+    assert ["good", "bad", "plain"] * 25 == first
 
 
 def test_names_and_phrases_take_turns() -> None:
