@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from audit.models.keeping import cache_name
 from audit.models.pool import Pool
 from audit.models.tree import Chain, Tree, fill, read, read_plain
 
@@ -23,7 +24,7 @@ def shares(model: PreTrainedModel) -> bool:
     recurrent state; a few dozen tokens tell.
     """
     accepted = inspect.signature(model.forward).parameters
-    if not {"attention_mask", "position_ids", "past_key_values"} <= set(accepted):
+    if cache_name(model) is None or not {"attention_mask", "position_ids"} <= set(accepted):
         return False
     size = int(model.config.get_text_config().vocab_size)
     prefix = [i % size for i in range(11, 23)]

@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 
 from audit.models.files import CONFIG, TOKENIZER, matching, weight_files
+from audit.models.keeping import cache_name
 from audit.models.parts import CausalParts, ClassifierParts
 from audit.models.timing import peak, size
 from audit.schema import Sizes
@@ -149,19 +150,22 @@ def machine(model: Any, dtype: str) -> str:
 
 def keeps_past(model: Any) -> bool:
     """Whether the model takes up keys and values of what it read."""
-    return "past_key_values" in inspect.signature(model.forward).parameters
+    return cache_name(model) is not None
 
 
 def steps(model: Any, ids: Sequence[int], count: int, started: float) -> Iterator[float]:
     """Yield the seconds to the first token from `started`, then to each further one."""
     more = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
     given = torch.tensor([ids], device=model.device)
+    name = cache_name(model) or ""
     past: Any = None
     for _ in range(count):
         with torch.inference_mode():
-            out = model(input_ids=given, past_key_values=past, use_cache=True, **more)
+            out = model(input_ids=given, use_cache=True, **({} if past is None else {name: past}), **more)
             token = int(out.logits[0, -1].argmax())  # waits for the device
         now = time.perf_counter()
         yield now - started
         started = now
-        past, given = out.past_key_values, torch.tensor([[token]], device=model.device)
+        fresh = torch.tensor([[token]], device=model.device)
+        past = getattr(out, name) if name else None
+        given = fresh if name else torch.cat([given, fresh], dim=1)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from audit.models.keeping import cache_name
 from audit.models.pool import Pool
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ def _run(
             input_ids=_tensor(model, ids),
             attention_mask=_mask(model, seen),
             position_ids=_tensor(model, positions),
-            past_key_values=pool,
             use_cache=pool is not None,
+            **({} if pool is None else {cache_name(model) or "past_key_values": pool}),
         )
     return _gather(trees, asked, logits) if asked else [np.empty(0) for _ in trees]
 

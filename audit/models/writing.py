@@ -17,6 +17,7 @@ import torch
 
 from audit.errors import ModelError, shown
 from audit.models.causal import Causal
+from audit.models.keeping import cache_name
 from audit.models.scoring import plan
 from audit.seeds import Seeds
 
@@ -183,6 +184,7 @@ class _State:
         width = max(map(len, prompts))
         self._model = model
         self._taken = inspect.signature(model.forward).parameters
+        self._kept = cache_name(model) or ""
         self._ids = torch.tensor(
             [[0] * (width - len(one)) + list(one) for one in prompts], device=model.device
         )  # (n, width)
@@ -195,18 +197,18 @@ class _State:
     def read(self) -> torch.Tensor:
         """Read what is new; return the logits (n, vocabulary) after the last token, in float32."""
         seen = 0 if self._cache is None else self._seen
-        keeps = "past_key_values" in self._taken
         extra: dict[str, Any] = {
             "position_ids": (self._real.cumsum(dim=1) - 1).clamp(min=0)[:, seen:],
             "logits_to_keep": 1,
-            "past_key_values": self._cache,
         }
         given = {key: value for key, value in extra.items() if key in self._taken}
+        if self._cache is not None:
+            given[self._kept] = self._cache
         with torch.inference_mode():
             out = self._model(
-                input_ids=self._ids[:, seen:], attention_mask=self._real, use_cache=keeps, **given
+                input_ids=self._ids[:, seen:], attention_mask=self._real, use_cache=bool(self._kept), **given
             )
-            self._cache = out.past_key_values if keeps else None
+            self._cache = getattr(out, self._kept) if self._kept else None
             self._seen = self._ids.shape[1]
             return out.logits[:, -1].float()  # type: ignore[no-any-return]  # transformers has no types
 

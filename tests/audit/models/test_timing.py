@@ -220,6 +220,11 @@ def test_writing_reads_and_writes_as_many_tokens_as_asked(tiny: Tiny, kind: str)
     assert watch.writes
 
 
+def test_a_model_that_keeps_nothing_reads_all_again_for_each_token(tiny: Tiny) -> None:
+    watch = watch_of(opened(tiny("mamba")))
+    assert [4, 5, 6] == shapes(watch, lambda: list(watch.write("a fine film", read=4, written=3)))
+
+
 def test_what_is_written_past_the_model_s_length_is_refused(tiny: Tiny) -> None:
     with pytest.raises(
         ModelError, match="380 tokens to read and 5 to write are more than the model can take"
