@@ -111,15 +111,21 @@ def bundles(cut: Sequence[Chain], *, limit: int) -> list[Bundle]:
         # The first read of a chain is off its context's last token, which so stays behind the prefix.
         least = min(len(cut[place].context) for place in run) - 1
         skip = min(_common(cut[run[0]].ids, cut[run[-1]].ids), least)
-        if skip >= LONG and len(join(cut, run, limit=limit)) >= MANY:
-            found.append(Bundle(cut[run[0]].ids[:skip], tuple(join(cut, run, skip=skip, limit=limit))))
+        if skip >= LONG and len(_parted(cut, run, skip=0, limit=limit)) >= MANY:
+            found.append(_bundle(cut, run, skip=skip, limit=limit))
         else:
             loose += run
-    return [*found, Bundle((), tuple(join(cut, loose, limit=limit)))]
+    return [*found, _bundle(cut, loose, skip=0, limit=limit)]
 
 
-def join(cut: Sequence[Chain], order: Sequence[int], *, skip: int = 0, limit: int) -> list[Group]:
-    """Group chains, sorted by their tokens, into trees.
+def _bundle(cut: Sequence[Chain], order: Sequence[int], *, skip: int, limit: int) -> Bundle:
+    parts = _parted(cut, order, skip=skip, limit=limit)
+    prefix = cut[order[0]].ids[:skip] if skip else ()
+    return Bundle(prefix, tuple(_group(members, cut, skip) for members in parts))
+
+
+def _parted(cut: Sequence[Chain], order: Sequence[int], *, skip: int, limit: int) -> list[list[int]]:
+    """Return which chains, sorted by their tokens, make a tree together.
 
     A tree takes the next chain up to ROW tokens where both begin alike at all, and up to WIDE where at least
     half of the chain's tokens are there already.
@@ -138,7 +144,7 @@ def join(cut: Sequence[Chain], order: Sequence[int], *, skip: int = 0, limit: in
             size, fresh = 0, len(ids) - skip
         groups[-1].append(place)
         size += fresh
-    return [_group(members, cut, skip) for members in groups]
+    return groups
 
 
 def _group(members: Sequence[int], cut: Sequence[Chain], skip: int) -> Group:

@@ -544,16 +544,7 @@ def test_a_model_that_writes_nothing_is_not_harmless() -> None:
 
 def test_a_prompt_too_long_is_a_skip_with_the_models_words() -> None:
     class Narrow(Clean):
-        def generate(
-            self,
-            prompts: Sequence[str],
-            *,
-            max_new_tokens: int,
-            samples: int = 1,
-            temperature: float = 0.0,
-            top_p: float = 1.0,
-            seed: int = 0,
-        ) -> list[list[str]]:
+        def generate(self, prompts: Sequence[str], **_: object) -> list[list[str]]:
             raise ModelError("a prompt is too long to be continued")
 
     skips = skipped(SMALL, subject(Narrow()), data(xstest=requests(5)))

@@ -279,16 +279,7 @@ def test_texts_that_cannot_be_asked_are_left_out_and_told(text: str) -> None:
 
 def test_a_prompt_too_long_is_a_skip_with_the_models_words() -> None:
     class Narrow(Clean):
-        def generate(
-            self,
-            prompts: Sequence[str],
-            *,
-            max_new_tokens: int,
-            samples: int = 1,
-            temperature: float = 0.0,
-            top_p: float = 1.0,
-            seed: int = 0,
-        ) -> list[list[str]]:
+        def generate(self, prompts: Sequence[str], **_: object) -> list[list[str]]:
             raise ModelError("a prompt is too long to be continued")
 
     (skip,) = outcomes(Injection(), Narrow(), data())
