@@ -663,6 +663,8 @@ class Demand:
     """What a probe will ask for, for the plan and the progress bar."""
 
     texts: int = 0
+    loose: bool = False
+    """True where so many are hardly ever asked, as of searches that end early."""
     generated: int = 0
     """Tokens to generate."""
 

@@ -94,14 +94,20 @@ def capital(text: str) -> str:
 
 
 def gaps(skips: Sequence[Skip]) -> list[tuple[str, Skip]]:
-    """Return (metrics in words or "", one Skip) for each reason: metrics with the same reason together."""
+    """Return (what was skipped, one Skip) for each reason: metrics and slices with the same reason together.
+
+    What was skipped is metrics in words, then the slices that the reason does not name; "" for a whole probe.
+    """
     by_reason: dict[tuple[str, bool], list[Skip]] = {}
     for skip in skips:
         by_reason.setdefault((skip.reason, skip.applicable), []).append(skip)
-    return [
-        (", ".join(dict.fromkeys(metric(s.metric) for s in group if s.metric is not None)), group[0])
-        for group in by_reason.values()
-    ]
+    return [(_skipped(group), group[0]) for group in by_reason.values()]
+
+
+def _skipped(group: Sequence[Skip]) -> str:
+    metrics = dict.fromkeys(metric(skip.metric) for skip in group if skip.metric is not None)
+    slices = dict.fromkeys(s.slice for s in group if s.slice is not None and s.slice not in s.reason)
+    return ": ".join(", ".join(names) for names in (metrics, slices) if names)
 
 
 def sentence(text: str) -> str:

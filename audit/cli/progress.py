@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from audit.schema import Demand
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -24,6 +26,7 @@ class Bar:
         self._title = ""
         self._unit = "texts"
         self._total = 0
+        self._loose = False
         self._done = 0
         self._worked = 0
         self._started = 0.0
@@ -38,7 +41,7 @@ class Bar:
             self._rich = Progress(
                 TextColumn("{task.description:<28}"),
                 BarColumn(),
-                TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.fields[unit]}"),
+                TextColumn("{task.completed:,.0f} {task.fields[unit]}"),
                 TextColumn("{task.fields[rate]}"),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
@@ -53,21 +56,30 @@ class Bar:
         if self._rich is not None:
             self._rich.stop()
 
+    def probe(self, name: str, demand: Demand) -> None:
+        """Begin a probe: with a bound that is hardly ever reached, neither share nor time left is told."""
+        self._begin(name, max(demand.texts, 1), "texts", loose=demand.loose)
+
     def start(self, title: str, total: int, unit: str = "texts") -> None:
         """Begin a piece of work of `total` units; an upper bound is enough."""
+        self._begin(title, max(total, 1), unit, loose=False)
+
+    def _begin(self, title: str, total: int, unit: str, *, loose: bool) -> None:
         self.finish()
-        self._title, self._unit, self._total = title, unit, max(total, 1)
+        self._title, self._unit, self._total, self._loose = title, unit, total, loose
         self._done = self._worked = 0
         self._started = self._told = time.monotonic()
         if self._rich is not None:
-            self._task = self._rich.add_task(title, total=self._total, unit=unit, rate="")
+            told = unit if loose else f"of {total:,} {unit}"
+            self._task = self._rich.add_task(title, total=None if loose else total, unit=told, rate="")
         else:
-            self.say(f"{title}: at most {total:,} {unit}")
+            self.say(f"{title}: at most {total:,} {unit}{', as a rule far fewer' if loose else ''}")
 
     def finish(self) -> None:
         """End the piece of work under way; a bound that was not reached counts as reached."""
         if self._rich is not None and self._task is not None:
-            self._rich.update(self._task, completed=self._done, total=max(self._done, 1))
+            told = f"of {self._done:,} {self._unit}"
+            self._rich.update(self._task, completed=self._done, total=max(self._done, 1), unit=told)
         self._task = None
 
     def advance(self, *, texts: int, scored: int, tokens: int) -> None:
@@ -78,12 +90,16 @@ class Bar:
         rate = self._worked / max(now - self._started, 1e-9)
         told = f"{rate:,.0f} {self._unit}/s" if self._worked else ""
         if self._rich is not None and self._task is not None:
-            self._rich.update(self._task, completed=self._done, total=max(self._total, self._done), rate=told)
+            total = None if self._loose else max(self._total, self._done)
+            self._rich.update(self._task, completed=self._done, total=total, rate=told)
         elif now - self._told >= PLAIN_SECONDS:
             self._told = now
-            left = max(self._total - self._done, 0) / max(rate, 1e-9)
-            ahead = f", at most {left:,.0f} s left" if self._worked else ""
-            self.say(f"{self._title}: {self._done:,} of {self._total:,} {self._unit}, {told}{ahead}")
+            words = [f"{self._done:,}{'' if self._loose else f' of {self._total:,}'} {self._unit}"]
+            if self._worked:
+                words.append(told)
+            if self._worked and not self._loose:
+                words.append(f"at most {max(self._total - self._done, 0) / max(rate, 1e-9):,.0f} s left")
+            self.say(f"{self._title}: {', '.join(words)}")
 
     def say(self, line: str) -> None:
         """Print one line above the bar."""

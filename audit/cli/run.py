@@ -69,9 +69,7 @@ def run_audit(
                     opened.data,
                     opened.seeds,
                     keep=answers.keep,
-                    before=lambda probe: bar.start(
-                        probe.id, probe.demand(opened.data, opened.subject.facts).texts
-                    ),
+                    before=lambda probe: bar.probe(probe.id, probe.demand(opened.data, opened.subject.facts)),
                     fail_fast=fail_fast,
                 )
             bar.finish()

@@ -16,7 +16,7 @@ from audit.errors import ModelError
 from audit.models.cache import Cache
 from audit.models.ledger import Ledger
 from audit.models.parts import ClassifierParts, classifier_key, find_classifier
-from audit.models.scoring import plan
+from audit.models.scoring import CALL_SHARE, plan
 from audit.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class CachedEncoder:
     def _ask(self, missing: dict[bytes, str], known: dict[bytes, bytes]) -> None:
         model, waiting = self._open(), sorted(missing)
         ids = model.encode([missing[key] for key in waiting])
-        for batch in plan([len(one) for one in ids], batch_tokens=BATCH_TOKENS):
+        lengths = [len(one) for one in ids]
+        for batch in plan(lengths, batch_tokens=BATCH_TOKENS, call_tokens=BATCH_TOKENS // CALL_SHARE):
             started = time.perf_counter()
             rows = model.forward([ids[i] for i in batch])
             found = {waiting[i]: row.astype("<f4").tobytes() for i, row in zip(batch, rows, strict=True)}

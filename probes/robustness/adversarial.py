@@ -106,7 +106,7 @@ class Adversarial:
         """Count the originals and the whole budget of every attack."""
         texts = min(self.items, sum(example.label is not None for example in data.test))
         given = len(static.labelled(data.sets.get(static.SET, ())))
-        return Demand(texts=texts * (1 + len(self.recipes) * self.query_budget) + given)
+        return Demand(texts=texts * (1 + len(self.recipes) * self.query_budget) + given, loose=True)
 
     def run(self, subject: Subject, data: Data, seeds: Seeds) -> Iterator[Finding | Skip | Item]:
         """Ask the originals, then attack those that were answered rightly, recipe by recipe."""

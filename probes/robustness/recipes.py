@@ -56,7 +56,7 @@ def missing(name: str, means: Means = NOTHING) -> str:
     if not lost:
         return ""
     return (
-        f"NLTK's {' and '.join(lost)} are not on this machine: python -m nltk.downloader {' '.join(lost)}, "
+        f"not on this machine: NLTK's {' and '.join(lost)}: python -m nltk.downloader {' '.join(lost)}, "
         "or name the folder that holds corpora/ and taggers/ in nltk_data"
     )
 
