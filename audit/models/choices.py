@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from audit.errors import ModelError, shown
 from audit.models.causal import Causal
-from audit.models.tree import ROW, Tree
+from audit.models.tree import Tree
 
+SMALL = 128
+"""Tokens of a tree whose chains have little in common."""
 WIDE = 512
 """Tokens of the widest tree: each of its tokens looks at all of them, masked or not."""
 LONG = 32
@@ -127,8 +129,8 @@ def _bundle(cut: Sequence[Chain], order: Sequence[int], *, skip: int, limit: int
 def _parted(cut: Sequence[Chain], order: Sequence[int], *, skip: int, limit: int) -> list[list[int]]:
     """Return which chains, sorted by their tokens, make a tree together.
 
-    A tree takes the next chain up to ROW tokens where both begin alike at all, and up to WIDE where at least
-    half of the chain's tokens are there already.
+    A tree takes the next chain up to SMALL tokens where both begin alike at all, and up to WIDE where at
+    least half of the chain's tokens are there already.
 
     Args:
         skip: tokens of the prefix, which no tree holds.
@@ -139,7 +141,7 @@ def _parted(cut: Sequence[Chain], order: Sequence[int], *, skip: int, limit: int
         ids = cut[place].ids
         shared = _common(cut[groups[-1][-1]].ids, ids) - skip if groups else 0
         fresh = len(ids) - skip - shared
-        if shared <= 0 or size + fresh > min(limit, WIDE if shared >= fresh else ROW):
+        if shared <= 0 or size + fresh > min(limit, WIDE if shared >= fresh else SMALL):
             groups.append([])
             size, fresh = 0, len(ids) - skip
         groups[-1].append(place)

@@ -10,6 +10,7 @@ as fast as one text per row. Rows of one batch may hang on different prefixes. A
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,13 @@ from audit.models.pool import Pool
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-ROW = 128
-"""Tokens that small trees are packed to. Measured with SmolLM2 on a prefix of 197 and texts of 28: in rows of
-64 more of each row is left empty (15 in a hundred slower), in rows of 256 more of the mask (6), and one text
-per row is slower by 20."""
+WIDTHS = range(64, 257, 8)
+"""Tokens that small trees may be packed to. In rows too narrow for the texts more is left empty, in wide ones
+more of the mask is."""
+
+SEEN = 3000
+"""Tokens that a token sees when attention costs as much as all else that is done with it. Measured with
+SmolLM2 on two cores: where 600 are seen, attention takes 16 of 100 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def _run(
     model: PreTrainedModel, trees: Sequence[Tree], pool: Pool | None, kept: Sequence[int]
 ) -> list[NDArray[np.float64]]:
     """Run trees, those with one prefix packed into rows; `kept` are the places where each one's tokens go."""
-    rows = _rows(trees)
+    rows = lay_rows(trees)
     before = [len(trees[row[0][0]].behind) for row in rows]
     places = {i: (r, start) for r, row in enumerate(rows) for i, start in row}
     past, width = max(before), max(start + len(trees[i].ids) for row in rows for i, start in row)
@@ -113,16 +117,26 @@ def _run(
     return _gather(trees, asked, logits) if asked else [np.empty(0) for _ in trees]
 
 
-def _rows(trees: Sequence[Tree]) -> list[list[tuple[int, int]]]:
-    """Return rows of (place of a tree, its first column); a row's trees hang on one prefix."""
+def lay_rows(trees: Sequence[Tree]) -> list[list[tuple[int, int]]]:
+    """Return rows of (place of a tree, its first column), in the cheapest width; one prefix for each row."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for i, tree in enumerate(trees):
         groups.setdefault(tree.behind, []).append(i)
-    return [
-        [(group[place], start) for place, start in row]
-        for group in groups.values()
-        for row in pack([len(trees[i].ids) for i in group], width=ROW)
-    ]
+    longest, past = max(len(tree.ids) for tree in trees), max(map(len, groups))
+
+    def packed(width: int) -> list[list[tuple[int, int]]]:
+        return [
+            [(group[place], start) for place, start in row]
+            for group in groups.values()
+            for row in pack([len(trees[i].ids) for i in group], width=width)
+        ]
+
+    def cost(rows: list[list[tuple[int, int]]]) -> int:
+        width = max(start + len(trees[i].ids) for row in rows for i, start in row[-1:])
+        return len(rows) * width * (SEEN + past + width)
+
+    widths = sorted({max(longest, width) for width in WIDTHS}) if len(trees) > len(groups) else [longest]
+    return min(map(packed, widths), key=cost)
 
 
 def _mask(model: PreTrainedModel, seen: NDArray[np.bool_]) -> torch.Tensor:
@@ -174,23 +188,25 @@ def read_plain(
 
 
 def pack(lengths: Sequence[int], *, width: int) -> list[list[tuple[int, int]]]:
-    """Return rows of (place in `lengths`, start): longest first, each in the first row with room.
+    """Return rows of (place in `lengths`, start): longest first, each in the fullest row with room.
 
-    A row holds `width`, or the longest of all if that is more.
+    A row holds `width`, or the longest of all if that is more. Starts go up along a row.
 
     >>> pack([3, 9, 4, 4], width=8)
     [[(1, 0)], [(2, 0), (3, 4)], [(0, 0)]]
     """
     width = max(width, *lengths)
     rows: list[list[tuple[int, int]]] = []
-    used: list[int] = []
+    free: list[tuple[int, int]] = []  # (room left, row), the fullest first
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        row = next((r for r, length in enumerate(used) if length + lengths[i] <= width), len(rows))
-        if row == len(rows):
+        fitting = bisect.bisect_left(free, (lengths[i], 0))
+        if fitting < len(free):
+            room, row = free.pop(fitting)
+        else:
+            room, row = width, len(rows)
             rows.append([])
-            used.append(0)
-        rows[row].append((i, used[row]))
-        used[row] += lengths[i]
+        rows[row].append((i, width - room))
+        bisect.insort(free, (room - lengths[i], row))
     return rows
 
 
