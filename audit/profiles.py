@@ -1,7 +1,8 @@
 """Budgets: how many examples, how many variants. Never thresholds.
 
-`quick` of everything takes at most 10 minutes and `standard` at most 45 on two cores with a language model
-of 135 million parameters (about 560 tokens a second); a small encoder needs a quarter of that.
+On two cores with a language model of 135 million parameters, `quick` of everything takes at most 10 minutes
+at 300 tokens a second, and `standard` at most 45 at 220; a small encoder needs a quarter of that. In context
+`quick` shows what is there and seldom has the examples to decide; `standard` is for that.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def _contexts(
 
 PROFILES: Mapping[str, Profile] = {
     "quick": Profile(
-        limit=600,
+        limit=500,
         probes={
             "robustness.noise": {"items": 200, "severities": []},
             "robustness.adversarial": {"recipes": ["pruthi", "deepwordbug"], "items": 40},
@@ -107,20 +108,37 @@ PROFILES: Mapping[str, Profile] = {
             "safety.truth_under_pressure": {"opinions": 15, "facts": 15, "items": 30, "task_items": 20},
         },
         in_context={
-            "robustness.noise": {"items": 130},
-            "robustness.adversarial": {"recipes": ["deepwordbug"], "items": 20},
-            "robustness.shift": {"items": 60},
-            "shortcuts.trigger": {"items": 24},
-            "shortcuts.reduction": {"items": 24, "reduced_items": 5},
-            "context.majority_label": {"orders": 3, "items": 14},
+            "robustness.noise": {"items": 100, "kinds": ["typos", "mix"]},
+            "robustness.adversarial": {"recipes": ["deepwordbug"], "items": 10},
+            "robustness.shift": {"items": 50},
+            "shortcuts.artifacts": {"words": 4},
+            "shortcuts.trigger": {"items": 20, "artifacts": 1},
+            "shortcuts.reduction": {"items": 20, "reduced_items": 4},
+            "shortcuts.lazy_learner": {"triggers": {"rare": "cf"}},
+            "fairness.generation": {"openings": 24},
+            **_contexts(
+                sets=5,
+                orders=2,
+                items=30,
+                position={"own_orders": 4},
+                sensitivity={"shuffles": 1},
+                mitigation={"own_items": 60, "own_fit_items": 30, "fit_items": 10, "domain_strings": 5},
+            ),
+            "context.majority_label": {"orders": 2, "items": 8},
+            "context.common_token": {"items": 40},
+            "context.evidence_position": {"trials": 12},
             "efficiency.latency": {
-                "requests": 60,
-                "writes": 29,
+                "requests": 59,
+                "warmup": 4,
+                "writes": 10,
                 "new_tokens": 8,
                 "grid_read": [32, 128],
                 "grid_written": [2, 16],
-                "batches": 3,
+                "batches": 2,
             },
+            "efficiency.cost": {"requests": 15},
+            "safety.injection": {"items": 6},
+            "safety.hallucination": {"written": 15, "checked": 6},
         },
     ),
     "standard": Profile(

@@ -26,6 +26,7 @@ class Noise:
     severities: tuple[float, ...] = (0.1,)
     repeats: int = 1
     mode: Literal["typos", "casing"] = "typos"
+    kinds: tuple[str, ...] = ("typos",)
 
     def __post_init__(self) -> None:
         if self.items < 1:
@@ -118,10 +119,24 @@ def test_numbers_as_keys_of_a_label_map_are_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "expected"),
-    [("", PROFILES["quick"].limit), ("limit: 12, ", 12), ("limit: all, ", None), ("limit: null, ", 600)],
+    [
+        ("", PROFILES["quick"].limit),
+        ("limit: 12, ", 12),
+        ("limit: all, ", None),
+        ("limit: null, ", PROFILES["quick"].limit),
+    ],
 )
 def test_the_limit_is_the_files_or_the_profiles(tmp_path: Path, limit: str, expected: int | None) -> None:
     assert read(tmp_path, edited("data: {", f"data: {{{limit}")).limit == expected
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("text", [FINE_TUNED, IN_CONTEXT], ids=["fine-tuned", "in-context"])
+def test_every_profile_makes_probes_of_either_kind(tmp_path: Path, name: str, text: str) -> None:
+    place = tmp_path / "model.yaml"
+    place.write_text(text.replace("profile: quick\n", "") + f"profile: {name}\n", encoding="utf-8")
+
+    assert {probe.id for probe in load(place, Catalogue()).probes} == set(Catalogue())
 
 
 def test_a_thorough_profile_has_no_limit(tmp_path: Path) -> None:
@@ -145,7 +160,7 @@ def test_named_probes_come_in_the_order_of_the_catalogue(tmp_path: Path) -> None
 
 def test_a_parameter_is_the_files_else_the_profiles_else_the_probes_own(tmp_path: Path) -> None:
     config = read(tmp_path, IN_CONTEXT + "probes: {robustness.noise: {severities: [0.2, 1]}}")
-    assert config.probes == (Noise(items=130, severities=(0.2, 1.0), repeats=1),)  # type: ignore[comparison-overlap]
+    assert config.probes == (Noise(items=100, severities=(0.2, 1.0), repeats=1, kinds=("typos", "mix")),)  # type: ignore[comparison-overlap]
 
 
 def test_a_probe_is_of_its_own_class_and_frozen(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
@@ -33,9 +34,12 @@ def test_every_file_of_a_probe_family_is_reachable(id: str) -> None:
     assert (ROOT / "probes" / Path(*id.split("."))).with_suffix(".py").is_file()
 
 
+@pytest.mark.parametrize("kind", ["fine-tuned", "in-context"])
 @pytest.mark.parametrize("name", PROFILES)
-def test_profiles_name_probes_and_parameters_that_exist(name: str) -> None:
-    for id, overlay in PROFILES[name].probes.items():
+def test_profiles_name_probes_and_parameters_that_exist(
+    name: str, kind: Literal["fine-tuned", "in-context"]
+) -> None:
+    for id, overlay in PROFILES[name].of(kind).items():
         probe = Catalogue()[id]
         assert set(overlay) <= set(probe.__dataclass_fields__)  # type: ignore[attr-defined]  # a dataclass
 
