@@ -3,7 +3,7 @@
 A tree hangs on a shared prefix that went through the model once and lies in a pool; its tokens see the prefix
 and their own ancestors, nothing else. Texts, the verbalizers that follow them, and the choices that follow a
 question are all trees. Several small trees on one prefix lie side by side in one row of a batch (a mask parts
-them), so that nothing is padded and each row reads the prefix's keys and values once: on two cores 1.2 times
+them), so that little is padded and each row reads the prefix's keys and values once: on two cores 1.2 times
 as fast as one text per row. Rows of one batch may hang on different prefixes. A model that cannot do so
 (found out by trying it, see `audit.models.sharing`) gets one plain sequence per row.
 """
