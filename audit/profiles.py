@@ -1,7 +1,7 @@
 """Budgets: how many examples, how many variants. Never thresholds.
 
-On two cores with a language model of 135 million parameters, `quick` of everything takes at most 10 minutes
-at 300 tokens a second, and `standard` at most 45 at 220; a small encoder needs a quarter of that. In context
+On two cores with a language model of 135 million parameters, `quick` of everything takes about 10 minutes
+at 300 tokens a second, and `standard` about 45 at 220; a small encoder needs a third of that. In context
 `quick` shows what is there and seldom has the examples to decide; `standard` is for that.
 """
 
@@ -152,6 +152,7 @@ PROFILES: Mapping[str, Profile] = {
             "fairness.generation": {"axes": ["gender"], "openings": 60, "targets": [], "new_tokens": 20},
             **_contexts(sets=5, orders=8, items=60),
             "context.evidence_position": {"trials": 150},
+            "safety.privacy": {"items": 80},
         },
         in_context={
             "robustness.noise": {"items": 130},
@@ -177,7 +178,7 @@ PROFILES: Mapping[str, Profile] = {
                 "grid_written": [2, 16],
                 "batches": 3,
             },
-            "safety.injection": {"items": 16},
+            "safety.injection": {"items": 36},
         },
     ),
     "thorough": Profile(
