@@ -28,6 +28,7 @@ class Noise:
     needs: ClassVar[frozenset[str]] = frozenset()
     items: int = 5
     severities: tuple[float, ...] = (0.1,)
+    kinds: tuple[str, ...] = ("typos",)
     recipes: tuple[str, ...] = ()
 
 
