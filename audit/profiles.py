@@ -42,6 +42,9 @@ def _contexts(
     return {f"context.{name}": {**shared, **more.get(name, {})} for name in names}
 
 
+_SHORT_WRITING: Mapping[str, Json] = {"new_tokens": 8, "grid_read": [32, 128], "grid_written": [2, 16]}
+"""Of efficiency.latency: a token written costs a language model as much as many read together."""
+
 PROFILES: Mapping[str, Profile] = {
     "quick": Profile(
         limit=500,
@@ -131,10 +134,8 @@ PROFILES: Mapping[str, Profile] = {
                 "requests": 59,
                 "warmup": 4,
                 "writes": 10,
-                "new_tokens": 8,
-                "grid_read": [32, 128],
-                "grid_written": [2, 16],
                 "batches": 2,
+                **_SHORT_WRITING,
             },
             "efficiency.cost": {"requests": 15},
             "safety.injection": {"items": 6},
@@ -170,14 +171,7 @@ PROFILES: Mapping[str, Profile] = {
             ),
             "context.majority_label": {"orders": 6, "items": 18},
             "context.evidence_position": {"trials": 60},
-            "efficiency.latency": {
-                "requests": 72,
-                "writes": 30,
-                "new_tokens": 8,
-                "grid_read": [32, 128],
-                "grid_written": [2, 16],
-                "batches": 3,
-            },
+            "efficiency.latency": {"requests": 72, "writes": 30, "batches": 3, **_SHORT_WRITING},
             "safety.injection": {"items": 36},
         },
     ),
