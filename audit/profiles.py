@@ -159,7 +159,7 @@ PROFILES: Mapping[str, Profile] = {
             "robustness.noise": {"items": 130},
             "robustness.adversarial": {"recipes": ["deepwordbug"], "items": 40},
             "robustness.shift": {"items": 150},
-            "fairness.counterfactual": {"items": 60, "insertions": False},
+            "fairness.counterfactual": {"items": 60},
             "shortcuts.reduction": {"items": 50, "reduced_items": 10},
             "shortcuts.trigger": {"items": 60, "artifacts": 3},
             "shortcuts.lazy_learner": {"items": 16, "own_items": 36},

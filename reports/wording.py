@@ -106,8 +106,13 @@ def gaps(skips: Sequence[Skip]) -> list[tuple[str, Skip]]:
 
 def _skipped(group: Sequence[Skip]) -> str:
     metrics = dict.fromkeys(metric(skip.metric) for skip in group if skip.metric is not None)
-    slices = dict.fromkeys(s.slice for s in group if s.slice is not None and s.slice not in s.reason)
+    slices = dict.fromkeys(s.slice for s in group if s.slice is not None and not _names(s.reason, s.slice))
     return ": ".join(", ".join(names) for names in (metrics, slices) if names)
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether `name` stands in the text as words of its own: `age` does not stand in `language`."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def sentence(text: str) -> str:

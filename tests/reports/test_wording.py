@@ -23,6 +23,10 @@ def test_a_slice_that_the_reason_names_is_not_said_twice() -> None:
     assert told(skip("flip_rate", "pwws", "pwws: no WordNet")) == [("flip rate", "pwws: no WordNet")]
 
 
+def test_a_part_of_a_word_does_not_name_a_slice() -> None:
+    assert told(skip("flip_rate", "age", "no language model")) == [("flip rate: age", "no language model")]
+
+
 def test_a_slice_without_a_metric_and_a_whole_probe() -> None:
     assert told(skip(None, "age"), skip(None, None, "no texts")) == [
         ("age", "too few texts"),
