@@ -173,6 +173,8 @@ def _single(rule: Rule, estimate: Estimate, slice_name: str | None = None) -> Ve
 
 def _worst(rule: Rule, findings: Sequence[Finding]) -> Verdict:
     """Judge every slice; the worst of them stands in the verdict."""
+    if len(findings) == 1:
+        return _single(rule, findings[0].estimate, findings[0].slice)
     enough = [finding for finding in findings if finding.estimate.n >= rule.min_n]
     failed = [f for f in enough if _side(rule, *_widened(f.estimate, len(findings))) == "bad"]
     singles = [_single(rule, finding.estimate, finding.slice) for finding in findings]

@@ -58,11 +58,11 @@ class Bar:
 
     def probe(self, name: str, demand: Demand) -> None:
         """Begin a probe: with a bound that is hardly ever reached, neither share nor time left is told."""
-        self._begin(name, max(demand.texts, 1), "texts", loose=demand.loose)
+        self._begin(name, demand.texts, "texts", loose=demand.loose)
 
     def start(self, title: str, total: int, unit: str = "texts") -> None:
         """Begin a piece of work of `total` units; an upper bound is enough."""
-        self._begin(title, max(total, 1), unit, loose=False)
+        self._begin(title, total, unit, loose=False)
 
     def _begin(self, title: str, total: int, unit: str, *, loose: bool) -> None:
         self.finish()
@@ -71,9 +71,12 @@ class Bar:
         self._started = self._told = time.monotonic()
         if self._rich is not None:
             told = unit if loose else f"of {total:,} {unit}"
-            self._task = self._rich.add_task(title, total=None if loose else total, unit=told, rate="")
-        else:
+            bound = None if loose else max(total, 1)
+            self._task = self._rich.add_task(title, total=bound, unit=told, rate="")
+        elif total:
             self.say(f"{title}: at most {total:,} {unit}{', as a rule far fewer' if loose else ''}")
+        else:
+            self.say(title)
 
     def finish(self) -> None:
         """End the piece of work under way; a bound that was not reached counts as reached."""
@@ -89,16 +92,18 @@ class Bar:
         now = time.monotonic()
         rate = self._worked / max(now - self._started, 1e-9)
         told = f"{rate:,.0f} {self._unit}/s" if self._worked else ""
+        total = max(self._total, self._done)
+        unit = self._unit if self._loose else f"of {total:,} {self._unit}"
         if self._rich is not None and self._task is not None:
-            total = None if self._loose else max(self._total, self._done)
-            self._rich.update(self._task, completed=self._done, total=total, rate=told)
+            bound = None if self._loose else total
+            self._rich.update(self._task, completed=self._done, total=bound, unit=unit, rate=told)
         elif now - self._told >= PLAIN_SECONDS:
             self._told = now
-            words = [f"{self._done:,}{'' if self._loose else f' of {self._total:,}'} {self._unit}"]
+            words = [f"{self._done:,} {unit}"]
             if self._worked:
                 words.append(told)
             if self._worked and not self._loose:
-                words.append(f"at most {max(self._total - self._done, 0) / max(rate, 1e-9):,.0f} s left")
+                words.append(f"at most {(total - self._done) / max(rate, 1e-9):,.0f} s left")
             self.say(f"{self._title}: {', '.join(words)}")
 
     def say(self, line: str) -> None:

@@ -135,6 +135,14 @@ def test_a_small_slice_keeps_the_worst_open() -> None:
     assert "UNSURE" == judge(rule(slice="worst", min_n=100), finding(BELOW, slice="a"), small).status
 
 
+@pytest.mark.parametrize("only", [BELOW, ACROSS, ABOVE])
+def test_the_worst_of_one_slice_is_that_slice(only: Estimate) -> None:
+    verdict = judge(rule(slice="worst"), finding(only, slice="a"))
+    alone = judge(rule(slice="a"), finding(only, slice="a"))
+
+    assert ("a", alone.status, alone.reason) == (verdict.slice, verdict.status, verdict.reason)
+
+
 def test_worst_of_nothing_is_not_measured() -> None:
     assert "NOT MEASURED" == judge(rule(slice="worst")).status
 

@@ -38,3 +38,9 @@ def test_answers_from_the_cache_have_no_rate(capsys: pytest.CaptureFixture[str])
         bar.start("hashing", 10, "files")
         bar.advance(texts=4, scored=0, tokens=0)
     assert capsys.readouterr().err.splitlines()[1] == "hashing: 4 of 10 files"
+
+
+def test_nothing_to_ask_is_told_by_name_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.Bar() as bar:
+        bar.probe("shortcuts.overlap", Demand())
+    assert capsys.readouterr().err == "shortcuts.overlap\n"
