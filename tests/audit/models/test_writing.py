@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 from transformers.generation.logits_process import TopPLogitsWarper
 
@@ -23,11 +25,13 @@ from audit.models.ledger import Ledger
 from audit.models.parts import find_causal
 from audit.models.pieces import fill
 from audit.models.spec import ModelSpec
-from audit.models.writing import _Draw, _nucleus, begin, write
+from audit.models.writing import _common, _Draw, _families, _nucleus, begin, write
 from audit.seeds import Seeds
 from tests.audit.models.asked import Reference, Tiny
 
 PROMPTS = ["Review: a fine", "the film the film the", "it", "rains"]
+ALIKE = [f"it rains, a film: the film, a film, the {prompt}" for prompt in PROMPTS]
+"""With much to begin with in common."""
 KINDS = ["llama", "gpt2", "bloom", "mistral", "gemma2", "mamba"]
 FRAME = "<|user|>{text}</s><|assistant|>"
 
@@ -86,15 +90,21 @@ def one_by_one(model: torch.nn.Module, ids: Sequence[int], numbers: Sequence[flo
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_greedy_writing_is_that_of_plain_calls_one_by_one(tiny: Tiny, plain: Reference, kind: str) -> None:
+@pytest.mark.parametrize("prompts", [PROMPTS, ALIKE], ids=["unlike", "alike"])
+def test_greedy_writing_is_that_of_plain_calls_one_by_one(
+    tiny: Tiny, plain: Reference, kind: str, prompts: list[str]
+) -> None:
     asked, causal = plain(tiny(kind)), numbered(loaded(tiny(kind)))
     causal.ends = frozenset()
-    expected = [[one_by_one(asked.model, asked.ids(one), [0.5] * 8, greedy=True)] for one in PROMPTS]
-    assert expected == written(causal, manner(temperature=0.0))
+    expected = [[one_by_one(asked.model, asked.ids(one), [0.5] * 8, greedy=True)] for one in prompts]
+    assert expected == written(causal, manner(temperature=0.0), prompts)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_sample_is_drawn_by_its_own_stream(tiny: Tiny, plain: Reference, kind: str) -> None:
+@pytest.mark.parametrize("prompts", [PROMPTS, ALIKE], ids=["unlike", "alike"])
+def test_each_sample_is_drawn_by_its_own_stream(
+    tiny: Tiny, plain: Reference, kind: str, prompts: list[str]
+) -> None:
     asked, causal = plain(tiny(kind)), numbered(loaded(tiny(kind)))
     causal.ends = frozenset()
     expected = [
@@ -104,9 +114,9 @@ def test_each_sample_is_drawn_by_its_own_stream(tiny: Tiny, plain: Reference, ki
             )
             for sample in "01"
         ]
-        for one in PROMPTS
+        for one in prompts
     ]
-    assert expected == written(causal, manner())
+    assert expected == written(causal, manner(), prompts)
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.6])
@@ -240,6 +250,54 @@ def test_a_prompt_is_read_once_for_all_its_samples(tiny: Tiny) -> None:
     speaking(causal, ledger=ledger).generate(PROMPTS, max_new_tokens=5, samples=3, temperature=1.0)
     read = sum(len(begin(causal, prompt)) for prompt in PROMPTS)
     assert (read + 4 * 3 * 5, 2 * read) == (ledger.usage().tokens, ledger.usage().tokens_saved)
+
+
+def test_what_all_prompts_begin_with_is_read_once(tiny: Tiny) -> None:
+    ledger = Ledger()
+    causal = loaded(tiny())
+    causal.ends = frozenset()
+    speaking(causal, ledger=ledger).generate(ALIKE, max_new_tokens=5, samples=3, temperature=1.0)
+    ids = [begin(causal, prompt) for prompt in ALIKE]
+    common = next(i for i, column in enumerate(zip(*ids, strict=False)) if len(set(column)) > 1)
+    read = sum(map(len, ids)) - 3 * common
+    assert common > 8
+    assert (read + 4 * 3 * 5, 3 * sum(map(len, ids)) - read) == (
+        ledger.usage().tokens,
+        ledger.usage().tokens_saved,
+    )
+
+
+@pytest.mark.parametrize(
+    ("least", "expected"),
+    [(20, ["a", "b", "c", "d"]), (80, ["c", "abd"]), (100, ["abcd"])],
+)
+def test_prompts_are_parted_where_that_saves_more_than_it_costs(least: int, expected: list[str]) -> None:
+    heads = {"a": (5,) * 20, "b": (5,) * 10 + (6,) * 10, "c": (7,) * 30, "d": (8,)}
+    named = [(name, (*head, tail)) for name, head in heads.items() for tail in range(1 if name == "d" else 4)]
+    ids = [one for _, one in named]
+    order = sorted(range(len(ids)), key=lambda place: ids[place])
+    found = ["".join(sorted({named[i][0] for i in one})) for one in _families(ids, order, least)]
+    assert expected == found
+
+
+PROMPT = st.lists(st.integers(0, 2), min_size=1, max_size=9).map(tuple)
+
+
+@given(st.lists(PROMPT, min_size=1), st.integers(1, 9))
+def test_each_prompt_is_in_one_family(ids: list[tuple[int, ...]], least: int) -> None:
+    order = sorted(range(len(ids)), key=lambda place: ids[place])
+    families = _families(ids, order, least)
+    assert sorted(order) == sorted(place for family in families for place in family)
+    assert all(family == sorted(family, key=lambda place: ids[place]) for family in families)
+    assert all(len({ids[i][: _common(ids, family)] for i in family}) == 1 for family in families)
+
+
+def test_a_prompt_that_is_the_beginning_of_another_has_a_token_left(tiny: Tiny, plain: Reference) -> None:
+    asked, causal = plain(tiny()), numbered(loaded(tiny()))
+    causal.ends = frozenset()
+    prompts = [ALIKE[1], f"{ALIKE[1]} film"]
+    expected = [[one_by_one(asked.model, asked.ids(one), [0.5] * 8, greedy=True)] for one in prompts]
+    assert expected == written(causal, manner(temperature=0.0), prompts)
 
 
 def test_a_resumed_run_makes_the_batches_of_the_whole_one(tiny: Tiny) -> None:
