@@ -21,9 +21,6 @@ from probes import lexicons
 LONGEST = 40
 """Characters of a text that is remembered: words are, whole texts hardly ever come twice."""
 
-WORDNET = Path("/usr/share/wordnet")
-"""Where Debian's package wordnet-base lays WordNet's files."""
-
 HOME = "~/.cache/textattack"
 DONE = "post_install_check_3"
 """The file by which TextAttack knows that it has fetched its data."""
@@ -40,13 +37,11 @@ def bring() -> None:
 
 @lru_cache(maxsize=1)
 def stand_in() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder for NLTK to look in last, gone with the process: our stop words, and Debian's WordNet."""
+    """Make a folder for NLTK to look in last, gone with the process: our stop words."""
     folder = tempfile.TemporaryDirectory(prefix="stand-in-")
     words = Path(folder.name) / "corpora/stopwords"
     words.mkdir(parents=True)
     (words / "english").write_text("\n".join(lexicons.load("stop_words").entries), encoding="utf-8")
-    if (WORDNET / "index.noun").is_file():
-        (Path(folder.name) / "corpora/wordnet").symlink_to(WORDNET, target_is_directory=True)
     return folder
 
 

@@ -51,6 +51,9 @@ def missing(name: str, means: Means = NOTHING) -> str:
             getattr(nltk.corpus, corpus).ensure_loaded()
         except LookupError:
             lost.append(corpus)
+        except OSError as error:  # links that it does not follow, files that it lacks
+            why = f"NLTK does not open its {corpus} here: {error}"
+            return f"{why}; name in nltk_data a folder that really holds it, as NLTK's downloader writes it"
     if RECIPES[name].tags and not _tags():
         lost += TAGGER
     if not lost:
@@ -75,8 +78,8 @@ def _tags() -> bool:
 def look_in(places: str | None) -> None:
     """Let NLTK look in these folders first, parted as in PATH, from now on in this process.
 
-    Last it looks where our own stop words stand in for its list, and Debian's WordNet for its own, so that
-    recipes run where NLTK's data was never fetched; `borrowed` says so. Taking folders away again would lock
+    Last it looks where our own stop words stand in for its list, so that recipes run where NLTK's data was
+    never fetched; `borrowed` says so. Taking folders away again would lock
     NLTK out of what it has opened there; the environment stays as it is.
     """
     if importlib.util.find_spec("nltk") is None:

@@ -113,7 +113,7 @@ def _wordnet_is_here() -> bool:
 
     try:
         nltk.corpus.wordnet.ensure_loaded()
-    except LookupError:
+    except (LookupError, OSError):
         return False
     return True
 

@@ -104,14 +104,14 @@ class Hallucination:
         most = max((len(truthful.read(row).texts) for row in rows), default=0) if self.multiple else 0
         asked, own = min(len(rows), self.questions), len(written.known())
         answers = min(self.written, own)
-        again = min(self.checked, answers) * self.samples
+        again = min(self.checked, answers)
         return Demand(
             texts=2 * asked
             + most * min(self.multiple, asked)
             + 2 * min(self.questions, own)
             + answers
             + again,
-            generated=(answers + again) * self.max_new_tokens,
+            generated=(answers + again * self.samples) * self.max_new_tokens,
         )
 
     def run(self, subject: Subject, data: Data, seeds: Seeds) -> Iterator[Finding | Skip | Item]:

@@ -205,9 +205,7 @@ def refuse(self, address): raise SystemExit(f"reached for the network: {address}
 socket.socket.connect = refuse
 log = logging.getLogger("mine")
 environment = dict(os.environ)
-from pathlib import Path
 from probes.robustness import quietly, recipes
-quietly.WORDNET = Path("/nowhere")  # as on a machine without Debian's wordnet-base
 recipes.look_in(sys.argv[1] or None)
 why = recipes.missing(sys.argv[2])
 if not why:
@@ -229,7 +227,8 @@ def in_a_process_of_its_own(home: Path, nltk_data: str, name: str) -> str:
         "HF_HUB_OFFLINE": "1",
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
-        "KMP_INIT_AT_FORK": "FALSE",
+        "KMP_INIT_AT_FORK": "FALSE",  # scikit-learn's import sets these two
+        "KMP_DUPLICATE_LIB_OK": "True",
     }
     ran = subprocess.run(
         [sys.executable, "-c", ALONE, nltk_data, name], env=environment, capture_output=True, text=True
@@ -247,14 +246,22 @@ def test_missing_words_are_named_with_the_way_to_get_them(tmp_path: Path) -> Non
     assert "nltk_data" in said
 
 
-def test_debians_wordnet_stands_in_where_nltk_has_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "index.noun").write_text("")
-    monkeypatch.setattr(quietly, "WORDNET", tmp_path)
+def test_our_stop_words_lie_where_nltk_looks() -> None:
     with quietly.stand_in.__wrapped__() as folder:
-        assert (Path(folder) / "corpora/wordnet/index.noun").is_file()
         assert (Path(folder) / "corpora/stopwords/english").read_text().startswith("a\nabout\nabove\n")
+
+
+def test_words_that_nltk_finds_but_cannot_open_are_named(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    half = tmp_path / "data/corpora/wordnet"  # as Debian packs WordNet, and not as NLTK reads it
+    half.mkdir(parents=True)
+    (half / "index.noun").write_text("")
+
+    said = in_a_process_of_its_own(tmp_path / "home", str(tmp_path / "data"), "pwws")
+
+    assert "WHY NLTK does not open its wordnet here: " in said
+    assert "lexnames" in said
+    assert said.endswith("name in nltk_data a folder that really holds it, as NLTK's downloader writes it\n")
 
 
 @pytest.mark.slow
