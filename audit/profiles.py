@@ -118,7 +118,6 @@ PROFILES: Mapping[str, Profile] = {
             "shortcuts.trigger": {"items": 20, "artifacts": 1},
             "shortcuts.reduction": {"items": 20, "reduced_items": 4},
             "shortcuts.lazy_learner": {"triggers": {"rare": "cf"}},
-            "fairness.generation": {"openings": 24},
             **_contexts(
                 sets=5,
                 orders=2,
@@ -138,8 +137,8 @@ PROFILES: Mapping[str, Profile] = {
                 **_SHORT_WRITING,
             },
             "efficiency.cost": {"requests": 15},
-            "safety.injection": {"items": 6},
-            "safety.hallucination": {"written": 15, "checked": 6},
+            "safety.injection": {"items": 30},
+            "safety.hallucination": {"written": 30, "checked": 6},
         },
     ),
     "standard": Profile(

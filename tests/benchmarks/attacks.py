@@ -152,6 +152,7 @@ def take_turns(
 ) -> tuple[Run, Run]:
     """Return ours, and the fastest of the bare passes over what it asked."""
     asked.clear()
+    victim.forget()
     mine = by_ours(options, rows, victim, asked)
     return mine, min((pass_bare(victim, asked, size) for size in (512, 1024, 2048)), key=lambda r: r.seconds)
 

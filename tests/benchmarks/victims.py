@@ -34,18 +34,29 @@ class MiniLM:
     """`models/sst2-minilm`, fine-tuned."""
 
     def __init__(self, shared: Path, dtype: str) -> None:
+        self._shared, self._dtype = shared, dtype
+        self.forget()
+        place = shared / "models/sst2-minilm"
+        self._tokenizer = AutoTokenizer.from_pretrained(place)
+        self._model = AutoModelForSequenceClassification.from_pretrained(place, dtype=torch.float32).eval()
+
+    def forget(self) -> None:
+        """Let ours ask again what it has asked."""
         spec = ModelSpec.model_validate(
-            {"kind": "fine-tuned", "source": "models/sst2-minilm", "dtype": dtype}
+            {"kind": "fine-tuned", "source": "models/sst2-minilm", "dtype": self._dtype}
         )
         opened = open_subject(
-            spec, labels=LABELS, pair=False, prompt=None, base=shared, cache=Cache(None), ledger=Ledger()
+            spec,
+            labels=LABELS,
+            pair=False,
+            prompt=None,
+            base=self._shared,
+            cache=Cache(None),
+            ledger=Ledger(),
         ).classifier
         assert opened is not None
         opened.score(["warm"])
         self._ours = opened
-        place = shared / "models/sst2-minilm"
-        self._tokenizer = AutoTokenizer.from_pretrained(place)
-        self._model = AutoModelForSequenceClassification.from_pretrained(place, dtype=torch.float32).eval()
 
     def ours(self, texts: Sequence[Text]) -> Floats:
         return self._ours.score(texts).probabilities
@@ -79,26 +90,30 @@ class SmolLM2:
 
     def __init__(self, shared: Path, dtype: str) -> None:
         spec = ModelSpec.model_validate({"kind": "in-context", "source": "demo:smollm2", "dtype": dtype})
-        causal = load_causal(find_causal(spec, base=Path.cwd(), cache=Cache(None)), spec)
-        given = Shared(
-            name=causal.name,
-            labels=LABELS,
-            pair=False,
-            key=b"benchmark",
-            open_causal=lambda: causal,
-            cache=Cache(None),
-            ledger=Ledger(),
-        )
-        prompt = Prompt(
+        self._causal = causal = load_causal(find_causal(spec, base=Path.cwd(), cache=Cache(None)), spec)
+        self._prompt = Prompt(
             template="Review: {text}\nSentiment:",
             verbalizers={label: (form,) for label, form in zip(LABELS, FORMS, strict=True)},
             demonstrations=shown(shared),
         )
-        self._ours = Prompted(given, prompt)
-        self._asking = Asking(causal, prompt)
+        self._asking = Asking(causal, self._prompt)
         self._before = [token for segment in self._asking.beginning for token in segment]
         self._labels = [one[0] for one in causal.pieces.follow(list(FORMS))]
         self._model = causal.model
+        self.forget()
+
+    def forget(self) -> None:
+        """Let ours ask again what it has asked."""
+        given = Shared(
+            name=self._causal.name,
+            labels=LABELS,
+            pair=False,
+            key=b"benchmark",
+            open_causal=lambda: self._causal,
+            cache=Cache(None),
+            ledger=Ledger(),
+        )
+        self._ours = Prompted(given, self._prompt)
         self._ours.score(["warm"])
 
     def ours(self, texts: Sequence[Text]) -> Floats:
