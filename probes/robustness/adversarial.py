@@ -70,7 +70,7 @@ class Adversarial:
     """Most queries for one text, the original's included."""
     characters: int = 2_000
     """Longer texts are not attacked: some recipes make ten candidates for each letter before they ask."""
-    lanes: int = 64
+    lanes: int = 128
     """Most searches that are live at once."""
     nltk_data: str | None = None
     """Folders that hold NLTK's `corpora/`, parted as in PATH, beside those where NLTK looks by itself."""
