@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from audit.errors import ModelError, shown
 from audit.models.causal import Causal
 from audit.models.engine import Encoded, Row
+from audit.models.joining import Joint, join, split
 from audit.models.pieces import Layout, Pieces, fill, fit, lay_out
 from audit.models.tree import Tree
 from audit.models.trie import Segments
@@ -73,7 +74,12 @@ class Asking:
 
     def forward(self, batch: Sequence[Encoded]) -> list[Row]:
         """Ask once; k log-probabilities in the order of the labels, before normalising."""
-        return self.rows(self._causal.read(self.trees(batch), self._prefix))
+        joints = self.joints(batch)
+        return self.rows(split(joints, self._causal.read([one.tree for one in joints], self._prefix)))
+
+    def joints(self, batch: Sequence[Encoded], behind: tuple[int, ...] = ()) -> list[Joint]:
+        """Return `trees`, those of texts that begin alike as one."""
+        return join(self.trees(batch, behind), [one.ids for one in batch])
 
     def trees(self, batch: Sequence[Encoded], behind: tuple[int, ...] = ()) -> list[Tree]:
         """Return each text with the verbalizers after it, on a beginning in a pool."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from audit.errors import ModelError, shown
 from audit.models.causal import Causal
+from audit.models.joining import common
 from audit.models.tree import Tree
 
 SMALL = 128
@@ -104,7 +105,7 @@ def bundles(cut: Sequence[Chain], *, limit: int) -> list[Bundle]:
     order = sorted(range(len(cut)), key=lambda i: cut[i].ids)
     runs: list[list[int]] = []
     for place, before in zip(order, [None, *order], strict=False):
-        if before is None or _common(cut[before].ids, cut[place].ids) < LONG:
+        if before is None or common(cut[before].ids, cut[place].ids) < LONG:
             runs.append([])
         runs[-1].append(place)
     found: list[Bundle] = []
@@ -112,7 +113,7 @@ def bundles(cut: Sequence[Chain], *, limit: int) -> list[Bundle]:
     for run in runs:
         # The first read of a chain is off its context's last token, which so stays behind the prefix.
         least = min(len(cut[place].context) for place in run) - 1
-        skip = min(_common(cut[run[0]].ids, cut[run[-1]].ids), least)
+        skip = min(common(cut[run[0]].ids, cut[run[-1]].ids), least)
         if skip >= LONG and len(_parted(cut, run, skip=0, limit=limit)) >= MANY:
             found.append(_bundle(cut, run, skip=skip, limit=limit))
         else:
@@ -139,7 +140,7 @@ def _parted(cut: Sequence[Chain], order: Sequence[int], *, skip: int, limit: int
     size = 0
     for place in order:
         ids = cut[place].ids
-        shared = _common(cut[groups[-1][-1]].ids, ids) - skip if groups else 0
+        shared = common(cut[groups[-1][-1]].ids, ids) - skip if groups else 0
         fresh = len(ids) - skip - shared
         if shared <= 0 or size + fresh > min(limit, WIDE if shared >= fresh else SMALL):
             groups.append([])
@@ -156,7 +157,7 @@ def _group(members: Sequence[int], cut: Sequence[Chain], skip: int) -> Group:
     way: list[int] = []  # places in the tree of the tokens of the chain before
     for before, place in zip([None, *members], members, strict=False):
         chain = cut[place]
-        way = way[: 0 if before is None else _common(cut[before].ids, chain.ids) - skip]
+        way = way[: 0 if before is None else common(cut[before].ids, chain.ids) - skip]
         for token in chain.ids[skip + len(way) :]:
             parents.append(way[-1] if way else -1)
             way.append(len(ids))
@@ -165,10 +166,3 @@ def _group(members: Sequence[int], cut: Sequence[Chain], skip: int) -> Group:
         reads += zip(ends, chain.continuation, strict=True)
     tree = Tree(tuple(ids), tuple(parents), tuple(reads))
     return Group(tuple(members), tree, tuple(len(cut[place].continuation) for place in members))
-
-
-def _common(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    """Tokens that both begin with."""
-    return next(
-        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(map(len, (one, other)))
-    )

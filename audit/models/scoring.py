@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.errors import ModelError, shown
+from audit.models import joining
 from audit.models.cache import Cache
 from audit.models.engine import Encoded, Engine, Row
 from audit.models.ledger import Ledger
@@ -158,13 +159,20 @@ class Scorer:
         """Put to the model what is to be asked, batch by batch."""
         if pending.done:
             return
-        lengths = [pending.length_of[f] for f in pending.planned]
-        # Texts after a shared prefix lie side by side without padding: there fewer calls are always better.
-        room, packed = self.engine.batch_tokens, self.engine.prefix_tokens > 0
-        for batch in plan(lengths, batch_tokens=room, call_tokens=None if packed else room // CALL_SHARE):
-            missing = [pending.planned[i] for i in batch if pending.planned[i] not in pending.cached]
-            if missing:
-                self._ask(missing, pending)
+        # Texts after a shared prefix lie side by side without padding, and what they begin with runs once.
+        if self.engine.prefix_tokens:
+            whole = dict(zip(pending.planned, self.encoded(pending.planned, pending), strict=True))
+            ids = [whole[f].ids for f in pending.planned]
+            for batch in joining.batches([ids], batch_tokens=self.engine.batch_tokens):
+                missing = [f for _, i in batch if (f := pending.planned[i]) not in pending.cached]
+                asked = [whole[f] for f in missing]
+                self._ask(missing, asked, pending, joining.cost([one.ids for one in asked]))
+            return
+        room, lengths = self.engine.batch_tokens, [pending.length_of[f] for f in pending.planned]
+        for places in plan(lengths, batch_tokens=room, call_tokens=room // CALL_SHARE):
+            missing = [f for i in places if (f := pending.planned[i]) not in pending.cached]
+            asked = self.encoded(missing, pending)
+            self._ask(missing, asked, pending, sum(len(one.ids) for one in asked))
 
     def encoded(self, fingerprints: Sequence[bytes], pending: Pending) -> list[Encoded]:
         """Return the token ids of planned texts; each is handed out once, when it is asked."""
@@ -213,14 +221,14 @@ class Scorer:
             self._encoded.update((one.fingerprint, ids) for one, ids in zip(seen, encoded, strict=True))
         return keys
 
-    def _ask(self, missing: list[bytes], pending: Pending) -> None:
+    def _ask(self, missing: list[bytes], batch: Sequence[Encoded], pending: Pending, tokens: int) -> None:
         """Put one batch to the model and commit it."""
-        batch = self.encoded(missing, pending)
+        if not missing:
+            return
         started = time.perf_counter()
         rows = self.engine.forward(batch)
         seconds = time.perf_counter() - started
         self._cache.put_many(self.take(missing, rows, pending))
-        tokens = sum(len(one.ids) for one in batch)
         prefix = self.engine.prefix_tokens
         paid = 0 if self._prefix_paid else prefix
         self._prefix_paid = True
@@ -228,7 +236,7 @@ class Scorer:
             texts=sum(pending.times[f] for f in missing),
             scored=len(missing),
             tokens=tokens + paid,
-            saved=prefix * len(missing) - paid,
+            saved=prefix * len(missing) + sum(len(one.ids) for one in batch) - tokens - paid,
             seconds=seconds,
         )
 

@@ -3,17 +3,20 @@
 The prompts' beginnings are joined to tries (see `audit.models.trie`) that fit into a pool, and one group of
 prompts after the other is asked: its beginnings level by level, then its texts, prompt by prompt, in batches
 that run over from one prompt to the next. As in `audit.models.scoring` all of it is a pure function of what
-this call was the first to ask, whatever the cache holds, and each batch is committed whole.
+this call was the first to ask, whatever the cache holds, and each batch is committed whole. Texts that begin
+alike share that too (`audit.models.joining`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audit.models.cache import Cache
+from audit.models.engine import Encoded
+from audit.models.joining import batches, cost, split
 from audit.models.ledger import Ledger
 from audit.models.pending import Pending
 from audit.models.trie import gather, grow
@@ -37,18 +40,36 @@ class _Call:
     cache: Cache
     ledger: Ledger
 
-    def missing(self, place: int) -> list[bytes]:
-        """Return the texts of a prompt that nobody has answered."""
-        one = self.pending[place]
-        return [f for f in one.planned if f not in one.cached]
+    def is_missing(self, question: Question) -> bool:
+        """Whether nobody has answered it."""
+        return question[1] not in self.pending[question[0]].cached
 
-    def questions(self, group: Sequence[int]) -> list[Question]:
-        """Return what was planned, prompt by prompt, long texts first."""
-        found: list[Question] = []
-        for place in group:
-            lengths = self.pending[place].length_of
-            found += [(place, f) for _, f in sorted((-length, f) for f, length in lengths.items())]
+    def parts(self, questions: Sequence[Question]) -> dict[int, list[bytes]]:
+        """Return the texts of each prompt that are to be asked."""
+        found: dict[int, list[bytes]] = {}
+        for place, f in filter(self.is_missing, questions):
+            found.setdefault(place, []).append(f)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What goes through the model together."""
+
+    parts: dict[int, list[bytes]]
+    """Texts to be asked, by prompt."""
+    encoded: dict[int, list[Encoded]]
+    """Their tokens."""
+
+    @property
+    def own(self) -> int:
+        """Tokens of the texts that go through the model."""
+        return sum(cost([one.ids for one in texts]) for texts in self.encoded.values())
+
+    @property
+    def whole(self) -> int:
+        """Tokens of the texts if none shared anything with another."""
+        return sum(len(one.ids) for texts in self.encoded.values() for one in texts)
 
 
 def score_together(
@@ -85,71 +106,69 @@ def _ask_shared(call: _Call, planned: list[int]) -> None:
     """Ask group by group; those that hold nothing new are left alone."""
     beginnings = [call.prompts[place].asking.beginning for place in planned]
     groups = [[planned[i] for i in group] for group in gather(beginnings, most=call.causal.pool_tokens)]
-    groups = [group for group in groups if any(map(call.missing, group))]
-    _say_plan(call, groups)
-    for group in groups:
-        _ask_group(call, group)
+    groups = [
+        group
+        for group in groups
+        if any(call.is_missing((place, f)) for place in group for f in call.pending[place].planned)
+    ]
+    cut = [_batches(call, group) for group in groups]
+    _say_plan(call, groups, [batch for batches_of_one in cut for batch in batches_of_one])
+    for group, batches_of_one in zip(groups, cut, strict=True):
+        _ask_group(call, group, batches_of_one)
 
 
-def _ask_group(call: _Call, group: Sequence[int]) -> None:
+def _batches(call: _Call, group: Sequence[int]) -> list[_Batch]:
+    """Cut what was planned for a group into batches, prompt by prompt; they do not hang on what is known."""
+    planned = [call.pending[place].planned for place in group]
+    encoded = [call.prompts[p].scorer.encoded(call.pending[p].planned, call.pending[p]) for p in group]
+    found = []
+    for batch in batches(
+        [[one.ids for one in texts] for texts in encoded], batch_tokens=call.causal.batch_tokens
+    ):
+        ids = {(group[p], planned[p][i]): encoded[p][i] for p, i in batch}
+        if parts := call.parts(list(ids)):
+            found.append(_Batch(parts, {place: [ids[place, f] for f in fs] for place, fs in parts.items()}))
+    return found
+
+
+def _ask_group(call: _Call, group: Sequence[int], asked: Sequence[_Batch]) -> None:
     started = time.perf_counter()
     trie, pool = call.causal.begin([call.prompts[place].asking.beginning for place in group])
     behind = {place: trie.behind(leaf) for place, leaf in zip(group, trie.leaves, strict=True)}
     paid = trie.tokens
-    for batch in _batches(call, call.questions(group)):
-        by_prompt: dict[int, list[bytes]] = {}
-        for place, f in batch:
-            if f not in call.pending[place].cached:
-                by_prompt.setdefault(place, []).append(f)
-        if not by_prompt:
-            continue
-        encoded = {
-            place: call.prompts[place].scorer.encoded(fs, call.pending[place])
-            for place, fs in by_prompt.items()
+    for batch in asked:
+        joints = {
+            place: call.prompts[place].asking.joints(texts, behind[place])
+            for place, texts in batch.encoded.items()
         }
-        trees = [
-            tree
-            for place, texts in encoded.items()
-            for tree in call.prompts[place].asking.trees(texts, behind[place])
-        ]
-        reads = iter(call.causal.read_behind(trees, pool))
+        reads = iter(call.causal.read_behind([one.tree for many in joints.values() for one in many], pool))
         found: dict[bytes, bytes] = {}
-        for place, fs in by_prompt.items():
+        for place, fs in batch.parts.items():
             one = call.prompts[place]
-            rows = one.asking.rows([next(reads) for _ in fs])
+            rows = one.asking.rows(split(joints[place], [next(reads) for _ in joints[place]]))
             found |= one.scorer.take(fs, rows, call.pending[place])
         now = time.perf_counter()
         call.cache.put_many(found)
         call.ledger.asked(
-            texts=sum(call.pending[place].times[f] for place, fs in by_prompt.items() for f in fs),
-            scored=len(trees),
-            tokens=paid + sum(len(text.ids) for texts in encoded.values() for text in texts),
-            saved=sum(len(fs) * len(behind[place]) for place, fs in by_prompt.items()) - paid,
+            texts=sum(call.pending[place].times[f] for place, fs in batch.parts.items() for f in fs),
+            scored=len(found),
+            tokens=paid + batch.own,
+            saved=sum(len(fs) * len(behind[place]) for place, fs in batch.parts.items())
+            + batch.whole
+            - batch.own
+            - paid,
             seconds=now - started,
         )
         paid, started = 0, time.perf_counter()
 
 
-def _batches(call: _Call, questions: Sequence[Question]) -> Iterator[list[Question]]:
-    """Cut questions, in their order, into batches of at most `batch_tokens`, or of one that is longer."""
-    batch: list[Question] = []
-    room = call.causal.batch_tokens
-    for place, f in questions:
-        length = call.pending[place].length_of[f]
-        if batch and length > room:
-            yield batch
-            batch, room = [], call.causal.batch_tokens
-        batch.append((place, f))
-        room -= length
-    if batch:
-        yield batch
-
-
-def _say_plan(call: _Call, groups: Sequence[Sequence[int]]) -> None:
-    asked = [(place, f) for group in groups for place in group for f in call.missing(place)]
+def _say_plan(call: _Call, groups: Sequence[Sequence[int]], asked: Sequence[_Batch]) -> None:
     shared = sum(grow([call.prompts[p].asking.beginning for p in group]).tokens for group in groups)
-    own = sum(call.pending[place].length_of[f] for place, f in asked)
-    whole = own + sum(call.prompts[place].asking.prefix_tokens for place, _ in asked)
+    texts = [(place, len(fs)) for batch in asked for place, fs in batch.parts.items()]
+    before = sum(call.prompts[place].asking.prefix_tokens * count for place, count in texts)
     call.ledger.plan(
-        prompts=len({place for place, _ in asked}), texts=len(asked), tokens=own + shared, whole=whole
+        prompts=len({place for place, _ in texts}),
+        texts=sum(count for _, count in texts),
+        tokens=shared + sum(batch.own for batch in asked),
+        whole=before + sum(batch.whole for batch in asked),
     )

@@ -395,7 +395,7 @@ THREE = {"LABEL_0": "bad", "LABEL_1": "fair", "LABEL_2": "good"}
 def test_adapter_answers_as_peft_itself(lora: Path) -> None:
     subject = opened(lora, ("bad", "fair", "good"), label_map=THREE)
     expected = json.loads((lora / "expected.txt").read_text())
-    np.testing.assert_allclose(expected, scores(subject, TEXTS).logits, atol=1e-5)
+    np.testing.assert_allclose(expected, scores(subject, TEXTS).logits, rtol=1e-5, atol=1e-5)
     assert "LORA" in subject.facts.notes[0]
 
 
