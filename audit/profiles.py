@@ -156,7 +156,7 @@ PROFILES: Mapping[str, Profile] = {
         },
         in_context={
             "robustness.noise": {"items": 110},
-            "robustness.adversarial": {"recipes": ["deepwordbug"], "items": 40},
+            "robustness.adversarial": {"recipes": ["pruthi", "deepwordbug"], "items": 40},
             "robustness.shift": {"items": 150},
             "fairness.counterfactual": {"items": 60},
             "shortcuts.reduction": {"items": 50, "reduced_items": 10},

@@ -15,7 +15,7 @@ import hashlib
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,8 +101,7 @@ class Scorer:
         self._cache = cache
         self._ledger = ledger
         self._seen: dict[bytes, Seen] = {}
-        # What was tokenised and not asked yet, so that `score` after `fingerprint` does not tokenise again.
-        self._encoded: dict[bytes, Encoded] = {}
+        self._encoded: dict[bytes, Encoded] = {}  # tokenised and not asked yet, as after `fingerprint`
         self._answers: dict[bytes, Row] = {}
         self._prefix_paid = False
 
@@ -159,20 +158,19 @@ class Scorer:
         """Put to the model what is to be asked, batch by batch."""
         if pending.done:
             return
+        room = self.engine.batch_tokens
         # Texts after a shared prefix lie side by side without padding, and what they begin with runs once.
         if self.engine.prefix_tokens:
-            whole = dict(zip(pending.planned, self.encoded(pending.planned, pending), strict=True))
-            ids = [whole[f].ids for f in pending.planned]
-            for batch in joining.batches([ids], batch_tokens=self.engine.batch_tokens):
-                missing = [f for _, i in batch if (f := pending.planned[i]) not in pending.cached]
-                asked = [whole[f] for f in missing]
-                self._ask(missing, asked, pending, joining.cost([one.ids for one in asked]))
+            known = dict(zip(pending.planned, self.encoded(pending.planned, pending), strict=True))
+            for batch in joining.batches([[one.ids for one in known.values()]], batch_tokens=room):
+                asked = {f: known[f] for _, i in batch if (f := pending.planned[i]) not in pending.cached}
+                self._ask(asked, pending, joining.cost([one.ids for one in asked.values()]))
             return
-        room, lengths = self.engine.batch_tokens, [pending.length_of[f] for f in pending.planned]
+        lengths = [pending.length_of[f] for f in pending.planned]
         for places in plan(lengths, batch_tokens=room, call_tokens=room // CALL_SHARE):
             missing = [f for i in places if (f := pending.planned[i]) not in pending.cached]
-            asked = self.encoded(missing, pending)
-            self._ask(missing, asked, pending, sum(len(one.ids) for one in asked))
+            asked = dict(zip(missing, self.encoded(missing, pending), strict=True))
+            self._ask(asked, pending, sum(len(one.ids) for one in asked.values()))
 
     def encoded(self, fingerprints: Sequence[bytes], pending: Pending) -> list[Encoded]:
         """Return the token ids of planned texts; each is handed out once, when it is asked."""
@@ -221,22 +219,23 @@ class Scorer:
             self._encoded.update((one.fingerprint, ids) for one, ids in zip(seen, encoded, strict=True))
         return keys
 
-    def _ask(self, missing: list[bytes], batch: Sequence[Encoded], pending: Pending, tokens: int) -> None:
+    def _ask(self, asked: Mapping[bytes, Encoded], pending: Pending, tokens: int) -> None:
         """Put one batch to the model and commit it."""
-        if not missing:
+        if not asked:
             return
+        missing, batch = list(asked), list(asked.values())
         started = time.perf_counter()
         rows = self.engine.forward(batch)
         seconds = time.perf_counter() - started
         self._cache.put_many(self.take(missing, rows, pending))
-        prefix = self.engine.prefix_tokens
-        paid = 0 if self._prefix_paid else prefix
+        paid = 0 if self._prefix_paid else self.engine.prefix_tokens
         self._prefix_paid = True
+        whole = sum(self.engine.prefix_tokens + len(one.ids) for one in batch)
         self._ledger.asked(
             texts=sum(pending.times[f] for f in missing),
             scored=len(missing),
             tokens=tokens + paid,
-            saved=prefix * len(missing) + sum(len(one.ids) for one in batch) - tokens - paid,
+            saved=whole - tokens - paid,
             seconds=seconds,
         )
 
