@@ -21,6 +21,7 @@ from audit.schema import (
     Skip,
     Verdict,
 )
+from audit.spoken import spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,16 +248,13 @@ def _verdict_words(verdict: Verdict) -> str:
     waived = f", waived by {verdict.waiver.owner} until {verdict.waiver.expires}" if verdict.waiver else ""
     if verdict.estimate is None:
         return f"{rule.id}: {verdict.status}{waived}: {verdict.reason}"
-    e = verdict.estimate
     where = f" in {verdict.slice}" if verdict.slice else ""
-    number = f"{e.value:.3f} ({e.low:.3f} to {e.high:.3f}, n = {e.n:,})"
-    return f"{rule.id}: {verdict.status}{waived}: {number}{where}, wanted {limit}"
+    return f"{rule.id}: {verdict.status}{waived}: {spoken(verdict.estimate)}{where}, wanted {limit}"
 
 
 def _finding_words(finding: Finding) -> str:
-    e = finding.estimate
     name = f"{finding.probe}/{finding.metric}" + ("" if finding.slice == "all" else f"@{finding.slice}")
-    return f"{name}: {e.value:.3f} ({e.low:.3f} to {e.high:.3f}, n = {e.n:,})"
+    return f"{name}: {spoken(finding.estimate)}"
 
 
 def _why(outcome: Outcome) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from audit import stats
 from audit.schema import Finding, Record, Skip
+from audit.spoken import spoken
 
 
 def difference(
@@ -32,7 +33,8 @@ def difference(
         estimate=stats.independent_difference(other.estimate, own.estimate),
         unit="points of share" if own.unit == "share" else own.unit,
         better=own.better,
-        note=f"{probe}/{metric}@{slice}: candidate {_said(other)}, base {_said(own)}; taken as independent",
+        note=f"{probe}/{metric}@{slice}: candidate {spoken(other.estimate)}, base {spoken(own.estimate)}; "
+        "taken as independent",
     )
 
 
@@ -50,8 +52,3 @@ def standing(one: Finding) -> str:
     if e.low <= 0 <= e.high or one.better not in ("lower", "higher"):
         return "not to be told"
     return "better" if (e.value > 0) == (one.better == "higher") else "worse"
-
-
-def _said(one: Finding) -> str:
-    e = one.estimate
-    return f"{e.value:.3f} ({e.low:.3f} to {e.high:.3f}, n = {e.n:,})"
