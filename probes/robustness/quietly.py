@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import tempfile
 import warnings
@@ -19,7 +20,10 @@ from pathlib import Path
 from probes import lexicons
 
 LONGEST = 40
-"""Characters of a text that is remembered: words are, whole texts hardly ever come twice."""
+"""Characters of a text that is remembered whole: words are, whole texts hardly ever come twice."""
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+"""Letters for which TextAttack cuts the whole text into words; of all others it cuts what stands apart."""
 
 HOME = "~/.cache/textattack"
 DONE = "post_install_check_3"
@@ -78,7 +82,11 @@ def remembering() -> Iterator[None]:
         return tuple(split(word))
 
     def words_from_text(text: str) -> list[str]:
-        return list(known(text)) if len(text) <= LONGEST else list(split(text))
+        if len(text) <= LONGEST:
+            return list(known(text))
+        if CHINESE.search(text):
+            return list(split(text))
+        return [word for part in text.split() for word in known(part)]
 
     attacked_text.words_from_text = words_from_text
     try:

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from audit.models.cache import Cache
 from audit.models.ledger import Ledger
@@ -290,6 +292,20 @@ def test_named_folders_are_looked_in_first_and_once(monkeypatch: pytest.MonkeyPa
 
     assert ["/somewhere", str(Path("~/else").expanduser()), "/usr/share"] == nltk.data.path[:-1]
     assert quietly.stand_in().name == nltk.data.path[-1]
+
+
+@settings(deadline=None)  # the first Chinese text loads a dictionary
+@given(st.text(alphabet="ab I'-_*@.,!\n\t\u4e2d\u00e9\u0435 ", max_size=120))
+@example("a well-known 'quote' , it 's _not_ me@here " * 3)
+@example("the film \u4e2d\u6587\u7535\u5f71 was long and far too dull for me")
+def test_words_that_are_remembered_are_those_of_textattack(text: str) -> None:
+    recipes.look_in(None)
+    quietly.bring()
+    from textattack.shared import attacked_text
+
+    expected = attacked_text.words_from_text(text)
+    with quietly.remembering():
+        assert expected == attacked_text.words_from_text(text) == attacked_text.words_from_text(text)
 
 
 def test_a_missing_file_of_textattack_is_named(nltk_data: str, monkeypatch: pytest.MonkeyPatch) -> None:
