@@ -1,8 +1,8 @@
 """Budgets: how many examples, how many variants. Never thresholds.
 
-On two cores with a language model of 135 million parameters, `quick` of everything takes about 10 minutes
-at 300 tokens a second, and `standard` about 45 at 220; a small encoder needs a third of that. In context
-`quick` shows what is there and seldom has the examples to decide; `standard` is for that.
+On two cores with a language model of 135 million parameters, `quick` of everything takes 6 minutes at 400
+tokens a second and `standard` some 22, twice that on slow cores; a small encoder needs a third or half of it.
+In context `quick` shows what is there and seldom has the examples to decide; `standard` is for that.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ PROFILES: Mapping[str, Profile] = {
                 **_SHORT_WRITING,
             },
             "efficiency.cost": {"requests": 15},
-            "safety.injection": {"items": 30},
+            "safety.injection": {"items": 36},
             "safety.hallucination": {"written": 30, "checked": 6},
         },
     ),
