@@ -1,7 +1,7 @@
 """Budgets: how many examples, how many variants. Never thresholds.
 
 On two cores with a language model of 135 million parameters, `quick` of everything takes 6 minutes at 400
-tokens a second and `standard` some 22, twice that on slow cores; a small encoder needs a third or half of it.
+tokens a second and `standard` some 24, twice that on slow cores; a small encoder needs a third or half of it.
 In context `quick` shows what is there and seldom has the examples to decide; `standard` is for that.
 """
 
