@@ -147,16 +147,14 @@ def _ask_group(call: _Call, group: Sequence[int], asked: Sequence[_Batch]) -> No
             one = call.prompts[place]
             rows = one.asking.rows(split(joints[place], [next(reads) for _ in joints[place]]))
             found |= one.scorer.take(fs, rows, call.pending[place])
-        now = time.perf_counter()
+        now, own = time.perf_counter(), batch.own
         call.cache.put_many(found)
         call.ledger.asked(
             texts=sum(call.pending[place].times[f] for place, fs in batch.parts.items() for f in fs),
             scored=len(found),
-            tokens=paid + batch.own,
+            tokens=paid + own,
             saved=sum(len(fs) * len(behind[place]) for place, fs in batch.parts.items())
-            + batch.whole
-            - batch.own
-            - paid,
+            + (batch.whole - own - paid),
             seconds=now - started,
         )
         paid, started = 0, time.perf_counter()

@@ -79,8 +79,8 @@ def look_in(places: str | None) -> None:
     """Let NLTK look in these folders first, parted as in PATH, from now on in this process.
 
     Last it looks where our own stop words stand in for its list, so that recipes run where NLTK's data was
-    never fetched; `borrowed` says so. Taking folders away again would lock
-    NLTK out of what it has opened there; the environment stays as it is.
+    never fetched; `borrowed` says so. Taking folders away again would lock NLTK out of what it has opened
+    there; the environment stays as it is.
     """
     if importlib.util.find_spec("nltk") is None:
         return
