@@ -21,7 +21,7 @@ from audit.schema import (
     Skip,
     Verdict,
 )
-from audit.spoken import spoken
+from audit.spoken import bound, spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,12 +244,11 @@ def _belongs(probe: str, clause: Clause) -> bool:
 
 def _verdict_words(verdict: Verdict) -> str:
     rule = verdict.rule
-    limit = f"at most {rule.max:g}" if rule.max is not None else f"at least {rule.min:g}"
     waived = f", waived by {verdict.waiver.owner} until {verdict.waiver.expires}" if verdict.waiver else ""
     if verdict.estimate is None:
         return f"{rule.id}: {verdict.status}{waived}: {verdict.reason}"
     where = f" in {verdict.slice}" if verdict.slice else ""
-    return f"{rule.id}: {verdict.status}{waived}: {spoken(verdict.estimate)}{where}, wanted {limit}"
+    return f"{rule.id}: {verdict.status}{waived}: {spoken(verdict.estimate)}{where}, wanted {bound(rule)}"
 
 
 def _finding_words(finding: Finding) -> str:

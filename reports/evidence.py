@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audit.schema import Finding, Record, Verdict
+from audit.spoken import bound
 from reports import wording
 from reports.digits import count, interval
 
@@ -34,9 +35,11 @@ def read(record: Record, sentence: str) -> Evidence:
         known = first in record.probes
         return Evidence(first, rest) if known and space else Evidence("", sentence)
     judged = [v for v in record.verdicts if v.rule.id == head and rest.startswith(v.status)]
+    # A metric that is best at zero has two limits.
+    meant = judged if len(judged) < 2 else [v for v in judged if rest.endswith(f", wanted {bound(v.rule)}")]
     found = [o for o in record.outcomes if o.kind == "finding" and _name(o) == head]
-    if len(judged) == 1 and judged[0].estimate is not None:
-        return Evidence(head, _judged(record, judged[0]))
+    if len(meant) == 1 and meant[0].estimate is not None:
+        return Evidence(head, _judged(record, meant[0]))
     if not judged and len(found) == 1:
         return Evidence(head, _found(found[0]))
     return Evidence(head, rest)
