@@ -21,7 +21,7 @@ from audit.schema import (
     Skip,
     Verdict,
 )
-from audit.spoken import bound, spoken
+from audit.spoken import spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +248,7 @@ def _verdict_words(verdict: Verdict) -> str:
     if verdict.estimate is None:
         return f"{rule.id}: {verdict.status}{waived}: {verdict.reason}"
     where = f" in {verdict.slice}" if verdict.slice else ""
-    return f"{rule.id}: {verdict.status}{waived}: {spoken(verdict.estimate)}{where}, wanted {bound(rule)}"
+    return f"{rule.id}: {verdict.status}{waived}: {spoken(verdict.estimate)}{where}, wanted {rule.limit}"
 
 
 def _finding_words(finding: Finding) -> str:

@@ -298,6 +298,11 @@ class Rule:
         """`id` with the side of the limit, `:max` or `:min`: no two rules of a policy share it."""
         return f"{self.id}:{'max' if self.max is not None else 'min'}"
 
+    @property
+    def limit(self) -> str:
+        """`at most 0.02` or `at least 0.9`."""
+        return f"at most {self.max:g}" if self.max is not None else f"at least {self.min:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:

@@ -1,10 +1,10 @@
-"""An estimate, and a limit, as they stand in notes and in the evidence of the checklist."""
+"""An estimate as it stands in notes and in the evidence of the checklist."""
 
 from __future__ import annotations
 
 import math
 
-from audit.schema import Estimate, Rule
+from audit.schema import Estimate
 
 
 def spoken(estimate: Estimate) -> str:
@@ -17,8 +17,3 @@ def spoken(estimate: Estimate) -> str:
     places = 3 if top >= 0.01 or top == 0 else 2 - math.floor(math.log10(top))
     value, low, high = (f"{one:.{places}f}" for one in (estimate.value, estimate.low, estimate.high))
     return f"{value} ({low} to {high}, n = {estimate.n:,})".replace("-", "\u2212")
-
-
-def bound(rule: Rule) -> str:
-    """Return `at most 0.02` or `at least 0.9`."""
-    return f"at most {rule.max:g}" if rule.max is not None else f"at least {rule.min:g}"

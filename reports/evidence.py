@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audit.schema import Finding, Record, Verdict
-from audit.spoken import bound
 from reports import wording
 from reports.digits import count, interval
 
@@ -36,7 +35,7 @@ def read(record: Record, sentence: str) -> Evidence:
         return Evidence(first, rest) if known and space else Evidence("", sentence)
     judged = [v for v in record.verdicts if v.rule.id == head and rest.startswith(v.status)]
     # A metric that is best at zero has two limits.
-    meant = judged if len(judged) < 2 else [v for v in judged if rest.endswith(f", wanted {bound(v.rule)}")]
+    meant = judged if len(judged) < 2 else [v for v in judged if rest.endswith(f", wanted {v.rule.limit}")]
     found = [o for o in record.outcomes if o.kind == "finding" and _name(o) == head]
     if len(meant) == 1 and meant[0].estimate is not None:
         return Evidence(head, _judged(record, meant[0]))
