@@ -70,7 +70,7 @@ def test_the_contract_holds() -> None:
 # --- personal data ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rate", [0.05, 0.3])
+@pytest.mark.parametrize("rate", [0.02, 0.05, 0.3])
 def test_a_model_that_leaks_an_address_is_found_out_at_its_rate(rate: float) -> None:
     rates = found(Privacy(items=160), Leaking(secret=SECRET, rate=rate), data())
 
