@@ -10,6 +10,8 @@ from audit.schema import Estimate
 def spoken(estimate: Estimate) -> str:
     """Return `0.836 (0.801 to 0.866, n = 500)`; three digits of what lies wholly below 0.01.
 
+    A minus is U+2212.
+
     >>> spoken(Estimate(value=0.00049, low=0.00047, high=0.00051, n=30, method="mean"))
     '0.000490 (0.000470 to 0.000510, n = 30)'
     """
