@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from audit.cli.memory import keep_freed
 from audit.cli.stream import steady
 from audit.errors import AuditError
 
@@ -207,6 +208,7 @@ def demo(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     steady()
+    keep_freed()
     code = call(sys.argv[1:])
     # all is written; a second Ctrl-C finds libraries that are leaving, and they would answer with tracebacks
     signal.signal(signal.SIGINT, signal.SIG_IGN)

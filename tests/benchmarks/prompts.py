@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
+from audit.cli.memory import keep_freed
 from audit.models.asking import Asking
 from audit.models.cache import Cache
 from audit.models.causal import Causal, load_causal
@@ -39,6 +40,7 @@ from scoring import FORMS, LABELS, Run, median, read_rows, timed, whole_sentence
 
 
 def main() -> None:
+    keep_freed()  # as the command line does
     options = read_options()
     torch.set_num_threads(options.threads)
     exact = {shots: draw(options, shots) for shots in options.shots}

@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
+from audit.cli.memory import keep_freed
 from audit.models.cache import Cache
 from audit.models.causal import Causal, load_causal
 from audit.models.demonstrations import draw_demonstrations, make_prompt
@@ -59,6 +60,7 @@ class Run:
 
 
 def main() -> None:
+    keep_freed()  # as the command line does
     options = read_options()
     torch.set_num_threads(options.threads)
     spec = ModelSpec(kind="in-context", source=options.model, device="cpu")

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
+from audit.cli.memory import keep_freed
 from audit.models.cache import Cache
 from audit.models.causal import Causal, load_causal
 from audit.models.language_model import CachedLanguageModel
@@ -47,6 +48,7 @@ class Way:
 
 
 def main() -> None:
+    keep_freed()  # as the command line does
     options = read_options()
     torch.set_num_threads(options.threads)
     spec = ModelSpec(kind="in-context", source=options.model, device="cpu")
