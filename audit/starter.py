@@ -59,7 +59,7 @@ model:
   kind: {kind}  # fine-tuned (a classifier with its own head) or in-context (a language model and a prompt)
   source: {source}  # a folder, a hub name, a .gguf file, or demo:NAME
   revision: null  # of a hub name: pin a commit before you promote, or the model may change under you
-  dtype: float32  # bfloat16 is faster on a GPU; answers then differ a little
+  dtype: float32  # bfloat16 is faster on a GPU, int8 on a CPU with VNNI; answers then differ a little
   device: auto  # auto takes the GPU where there is one; or cpu, cuda, cuda:1, mps
 """
 

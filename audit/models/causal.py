@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from transformers.utils import chat_template_utils
 
 from audit.errors import ModelError, shown
+from audit.models.eight_bit import in_eight_bit, loaded_as, number_format
 from audit.models.files import first_line, weight_files
 from audit.models.loading import find_device, length_limit, load_tokenizer, quiet
 from audit.models.parts import CausalParts
@@ -77,6 +78,11 @@ class Causal:
     def ground(self) -> tuple[int, ...]:
         """What an empty context is: BOS, or an end token where there is no BOS (as lm-evaluation-harness)."""
         return self.pieces.empty or tuple(sorted(self.ends)[:1]) or (0,)
+
+    @property
+    def dtype(self) -> str:
+        """Number format, as `model.dtype` names it."""
+        return number_format(self.model)
 
     @property
     def parameters(self) -> int:
@@ -199,6 +205,8 @@ def load_causal(parts: CausalParts, spec: ModelSpec) -> Causal:
         given = _source(parts, spec)
         tokenizer = load_tokenizer(parts.folder, given, name=parts.name)
         model = _model(parts, spec, given).to(device)
+    if spec.dtype == "int8":
+        model = in_eight_bit(model, device, name=parts.name)
     bos, note = _beginning(parts, tokenizer)
     return Causal(
         model,
@@ -234,7 +242,7 @@ def _model(parts: CausalParts, spec: ModelSpec, given: dict[str, Any]) -> Any:
         given = {**given, "use_safetensors": safe}
     try:
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            parts.folder, dtype=getattr(torch, spec.dtype), output_loading_info=True, **given
+            parts.folder, dtype=loaded_as(spec.dtype), output_loading_info=True, **given
         )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
         raise ModelError(

@@ -12,6 +12,7 @@ import transformers
 from numpy.typing import NDArray
 
 from audit.errors import ModelError
+from audit.models.eight_bit import number_format
 from audit.models.engine import Encoded, Row
 from audit.models.pieces import whole
 from audit.schema import Json, Text
@@ -74,7 +75,7 @@ class FineTuned:
         """Return what only a loaded model can tell."""
         return {
             "parameters": count_parameters(self._model),
-            "dtype": str(next(self._model.parameters()).dtype).removeprefix("torch."),
+            "dtype": number_format(self._model),
             "device": self._device.type,
             "max_length": self._max_length,
             "notes": list(self._notes),

@@ -14,6 +14,7 @@ import transformers
 from safetensors import SafetensorError, safe_open
 
 from audit.errors import ModelError, shown
+from audit.models.eight_bit import in_eight_bit, loaded_as
 from audit.models.files import first_line, read_json, weight_files
 from audit.models.fine_tuned import FineTuned
 from audit.models.parts import ClassifierParts
@@ -42,6 +43,8 @@ def load(parts: ClassifierParts, spec: ModelSpec, order: tuple[int, ...]) -> Fin
         )
         model, notes = _model(parts, spec)
     model = model.to(device)
+    if spec.dtype == "int8":
+        model = in_eight_bit(model, device, name=parts.name)
     return FineTuned(
         model,
         tokenizer,
@@ -121,7 +124,7 @@ def _model(parts: ClassifierParts, spec: ModelSpec) -> tuple[torch.nn.Module, tu
     try:
         model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
             parts.folder,
-            dtype=getattr(torch, spec.dtype),
+            dtype=loaded_as(spec.dtype),
             use_safetensors=safe,
             trust_remote_code=spec.trust_remote_code,
             local_files_only=True,

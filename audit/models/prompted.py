@@ -214,7 +214,7 @@ def _learn(causal: Causal, prompt: Prompt) -> dict[str, Json]:
 
     return {
         "parameters": causal.parameters,
-        "dtype": str(causal.model.dtype).removeprefix("torch."),
+        "dtype": causal.dtype,
         "device": causal.model.device.type,
         "max_length": causal.context,
         "notes": list(Asking(causal, prompt).notes),

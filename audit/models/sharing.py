@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
+from audit.models.eight_bit import number_format
 from audit.models.keeping import cache_name
 from audit.models.pool import Pool
 from audit.models.tree import Chain, Tree, fill, read, read_plain
@@ -45,8 +45,8 @@ def shares(model: PreTrainedModel) -> bool:
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError):
         # What models raise that do not know a mask of four axes or a cache of keys and values.
         return False
-    # In bfloat16 right answers differ by a few tenths here; a lost prefix or a mixed-up branch by several.
-    near = 1e-3 if model.dtype == torch.float32 else 1.0
+    # Rounded, right answers differ by a few tenths here; a lost prefix or a mixed-up branch by several.
+    near = 1e-3 if number_format(model) == "float32" else 1.0
     return bool(np.abs(plain - shared).max() < near)
 
 

@@ -46,7 +46,7 @@ class ModelSpec(Strict):
     source: str
     """Hub name, local folder, .gguf file, `sklearn:FILE`, `python:module:function`, or `demo:NAME`."""
     revision: str | None = None
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16", "int8"] = "float32"
     device: str = "auto"
     label_map: dict[str, str] | None = None
     """Name in the model's config (LABEL_0) → label of the task."""

@@ -52,7 +52,7 @@ def main() -> None:
             if dtype == "float32":
                 answers[shots] = compare(causal, prompts, texts, shots, options)
             elif shots in answers:
-                told_apart(causal, prompts, texts, answers[shots], shots)
+                told_apart(causal, prompts, texts, answers[shots], f"{shots} shots, {dtype}")
 
 
 def read_options() -> argparse.Namespace:
@@ -118,14 +118,12 @@ def compare(
     return mine.answers
 
 
-def told_apart(
-    causal: Causal, prompts: list[Prompt], texts: list[str], exact: np.ndarray, shots: int
-) -> None:
+def told_apart(causal: Causal, prompts: list[Prompt], texts: list[str], exact: np.ndarray, what: str) -> None:
     faster = timed("ours", lambda: run_ours(causal, prompts, texts))
     assert faster.answers is not None
     changed = (faster.answers.argmax(-1) != exact.argmax(-1)).mean()
     print(
-        f"{shots} shots, bfloat16: {faster.seconds:.2f} s, peak {faster.peak:.0f} MB, {changed:.1%} of "
+        f"{what}: {faster.seconds:.2f} s, peak {faster.peak:.0f} MB, {changed:.1%} of "
         f"answers change, log-probabilities by up to {np.abs(faster.answers - exact).max():.2f}"
     )
 

@@ -17,10 +17,12 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Dyna
 from audit.models.asking import Asking
 from audit.models.cache import Cache
 from audit.models.causal import load_causal
+from audit.models.fine_tuned import FineTuned
 from audit.models.ledger import Ledger
 from audit.models.load import open_subject
 from audit.models.parts import find_causal
 from audit.models.prompted import Prompted, Shared
+from audit.models.scoring import Scorer
 from audit.models.spec import ModelSpec
 from audit.schema import Example, Prompt, Text
 
@@ -54,9 +56,9 @@ class MiniLM:
             cache=Cache(None),
             ledger=Ledger(),
         ).classifier
-        assert opened is not None
+        assert isinstance(opened, Scorer) and isinstance(opened.engine, FineTuned)
         opened.score(["warm"])
-        self._ours = opened
+        self._ours, self._own = opened, opened.engine.model
 
     def ours(self, texts: Sequence[Text]) -> Floats:
         return self._ours.score(texts).probabilities
@@ -72,8 +74,12 @@ class MiniLM:
 
         return HuggingFaceModelWrapper(self._model, self._tokenizer)
 
-    def bare(self, asked: Sequence[Text], size: int) -> tuple[float, int]:
-        """Seconds and calls of the forward passes alone, in length-sorted batches of `size` tokens."""
+    def bare(self, asked: Sequence[Text], size: int, *, own: bool = False) -> tuple[float, int]:
+        """Seconds and calls of the forward passes alone, in length-sorted batches of `size` tokens.
+
+        `own`: through the model that ours asks, in its number format.
+        """
+        model = self._own if own else self._model
         whole = sorted({str(text) for text in asked})
         ids = sorted(self._tokenizer(whole, truncation=True)["input_ids"], key=len)
         batches = [[ids[i] for i in one] for one in cut([len(one) for one in ids], size)]
@@ -81,7 +87,7 @@ class MiniLM:
         started = time.perf_counter()
         with torch.inference_mode():
             for given in tensors:
-                self._model(**given)
+                model(**given)
         return time.perf_counter() - started, len(tensors)
 
 
@@ -128,8 +134,8 @@ class SmolLM2:
             last = hidden[torch.arange(len(ids)), torch.tensor([len(one) - 1 for one in ids])]
             return self._model.lm_head(last)[:, self._labels]
 
-    def bare(self, asked: Sequence[Text], size: int) -> tuple[float, int]:
-        """The same of the texts' own tokens, after keys and values that are given."""
+    def bare(self, asked: Sequence[Text], size: int, *, own: bool = False) -> tuple[float, int]:
+        """The same of the texts' own tokens, after keys and values that are given; there is one model."""
         ids = [list(one.ids) for one in self._asking.encode(sorted({str(text) for text in asked}))]
         config = self._model.config
         heads, width = config.num_key_value_heads, config.hidden_size // config.num_attention_heads
