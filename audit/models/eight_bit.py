@@ -1,7 +1,7 @@
 """Linear layers in 8-bit integers, on processors with instructions for it.
 
 Weights have one scale for each output, inputs one for each token (vector-wise quantisation as in LLM.int8,
-Dettmers et al. 2022, eq. 8, without its outlier columns; the same as W8A8 by token in ZeroQuant, Yao et al.
+Dettmers et al. 2022, section 3.1, without its columns of outliers; by token as in ZeroQuant, Yao et al.
 2022). torch's own dynamic quantisation takes one scale for all tokens of a batch: then a text is answered
 otherwise among others than alone, and a probe that looks for flips finds those. Heads stay in float32.
 """
@@ -39,7 +39,7 @@ class EightBit(torch.nn.Linear):
             None if layer.bias is None else torch.nn.Parameter(layer.bias.detach(), requires_grad=False)
         )
         self.register_buffer("scale", scale)
-        self.register_buffer("zeros", torch.zeros(self.out_features, dtype=torch.int64))
+        self._zeros = torch.zeros(self.out_features, dtype=torch.int64)
         self._packed = torch.ops.onednn.qlinear_prepack(whole, None)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -51,7 +51,7 @@ class EightBit(torch.nn.Linear):
         near = torch.mul(tokens, scale.reciprocal()).round_()
         whole = near.to(torch.int8).view(torch.uint8).add_(MIDDLE)
         out = torch.ops.onednn.qlinear_pointwise(
-            *(whole, 1.0, MIDDLE, self._packed, self.scale, self.zeros),
+            *(whole, 1.0, MIDDLE, self._packed, self.scale, self._zeros),
             *(None, 1.0, 0, torch.float32, "none", [], ""),
         )
         out = out.mul_(scale) if self.bias is None else torch.addcmul(self.bias, out, scale)
@@ -64,9 +64,14 @@ def in_eight_bit(model: Any, device: torch.device, *, name: str) -> Any:
     Raises:
         ModelError: the device or the processor cannot do it, or the model has no such layer.
     """
-    if device.type != "cpu" or not _able():
+    if device.type != "cpu":
         raise ModelError(
-            f"model.dtype: int8 needs a processor with instructions for it (VNNI), got {_place(device)}; "
+            f"model.dtype: int8 is for the processor, got model.device {device.type}; "
+            "set model.device: cpu, or use bfloat16"
+        )
+    if not able():
+        raise ModelError(
+            "model.dtype: int8 needs a processor with instructions for it (VNNI), and this one has none; "
             "use float32 or bfloat16"
         )
     head, found = model.get_output_embeddings(), 0
@@ -96,11 +101,7 @@ def number_format(model: torch.nn.Module) -> str:
     return str(next(model.parameters()).dtype).removeprefix("torch.")
 
 
-def _able() -> bool:
+def able() -> bool:
     """Whether this processor multiplies bytes without overflow, and this torch knows how."""
     known = getattr(torch.cpu, "_is_vnni_supported", None)
     return known is not None and hasattr(torch.ops.onednn, "qlinear_pointwise") and bool(known())
-
-
-def _place(device: torch.device) -> str:
-    return device.type if device.type != "cpu" else "one without"

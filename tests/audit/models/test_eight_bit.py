@@ -24,8 +24,8 @@ from tests.audit.models.asked import opened as in_context
 from tests.audit.models.test_classifier import TEXTS, bert_config, opened, save, scores
 from tests.audit.models.test_timing import watch_of
 
-able = pytest.mark.skipif(
-    not eight_bit._able(), reason="this processor has no instructions for 8-bit products (VNNI)"
+needs_bytes = pytest.mark.skipif(
+    not eight_bit.able(), reason="this processor has no instructions for 8-bit products (VNNI)"
 )
 
 
@@ -40,7 +40,7 @@ def layers(draw: st.DrawFn) -> tuple[torch.nn.Linear, torch.Tensor]:
     return layer, tokens
 
 
-@able
+@needs_bytes
 @settings(max_examples=60, deadline=None)
 @given(layers())
 def test_a_product_is_off_by_no_more_than_half_a_step_of_each_factor(
@@ -58,7 +58,7 @@ def test_a_product_is_off_by_no_more_than_half_a_step_of_each_factor(
     assert bool(((found - exact).abs() <= 1.001 * bound + 1e-5 * exact.abs() + 1e-6).all())
 
 
-@able
+@needs_bytes
 @settings(max_examples=60, deadline=None)
 @given(layers())
 def test_a_token_is_answered_alone_as_among_others_to_the_bit(
@@ -72,7 +72,7 @@ def test_a_token_is_answered_alone_as_among_others_to_the_bit(
     assert torch.equal(among, alone)
 
 
-@able
+@needs_bytes
 def test_a_token_of_zeros_gives_the_bias_and_shapes_are_kept() -> None:
     layer = torch.nn.Linear(48, 40)
     with torch.inference_mode():
@@ -80,7 +80,7 @@ def test_a_token_of_zeros_gives_the_bias_and_shapes_are_kept() -> None:
     assert torch.equal(layer.bias.detach().expand(2, 3, 40), found)
 
 
-@able
+@needs_bytes
 def test_what_is_not_finite_stays_so_and_is_seen() -> None:
     tokens = torch.randn(2, 48)
     tokens[0, 3], tokens[1, 5] = float("nan"), float("inf")
@@ -97,7 +97,7 @@ def bert(tmp_path: Path) -> Path:
     return save(tmp_path / "bert", bert_config(hidden_size=64, intermediate_size=96, initializer_range=0.2))
 
 
-@able
+@needs_bytes
 def test_a_classifier_in_int8_answers_nearly_as_in_float32_and_is_cached_apart(bert: Path) -> None:
     cache, ledger = Cache(None), Ledger()
     exact = scores(opened(bert, cache=cache), TEXTS).logits
@@ -108,7 +108,7 @@ def test_a_classifier_in_int8_answers_nearly_as_in_float32_and_is_cached_apart(b
     assert 0 < np.abs(found - exact).max() < 0.1 * np.abs(exact).max()
 
 
-@able
+@needs_bytes
 def test_as_many_numbers_are_counted_as_in_float32(bert: Path) -> None:
     exact, whole = opened(bert), opened(bert, dtype="int8")
     assert exact.facts.parameters == whole.facts.parameters
@@ -123,7 +123,7 @@ def test_as_many_numbers_are_counted_as_in_float32(bert: Path) -> None:
     assert 2 * (4 * 64 * 64 + 2 * 64 * 96) + 64 * 64 == sizes.weights["int8"]
 
 
-@able
+@needs_bytes
 def test_heads_stay_in_float32(tiny: Tiny) -> None:
     spec = ModelSpec(kind="in-context", source=str(tiny()), dtype="int8", device="cpu")
     model = load_causal(find_causal(spec, base=Path(), cache=Cache(None)), spec).model
@@ -132,14 +132,14 @@ def test_heads_stay_in_float32(tiny: Tiny) -> None:
     assert {EightBit} == set(kinds.values())
 
 
-@able
+@needs_bytes
 def test_a_language_model_in_int8_still_shares_what_prompts_begin_with(tiny: Tiny) -> None:
     subject = in_context(tiny(), dtype="int8")
     assert "int8" == subject.facts.dtype
     assert "run whole" not in " ".join(subject.facts.notes)
 
 
-@able
+@needs_bytes
 @pytest.mark.model
 def test_the_real_classifier_answers_alone_as_among_others(shared: Path) -> None:
     lines = (shared / "data/sst2/dev.tsv").read_text(encoding="utf-8").splitlines()[1:201]
@@ -158,18 +158,20 @@ def test_the_real_classifier_answers_alone_as_among_others(shared: Path) -> None
 
 
 def test_a_processor_without_the_instructions_is_named(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eight_bit, "_able", lambda: False)
-    with pytest.raises(ModelError, match=r"model\.dtype: int8 needs a processor .*VNNI.* got one without"):
+    monkeypatch.setattr(eight_bit, "able", lambda: False)
+    with pytest.raises(
+        ModelError, match=r"model\.dtype: int8 needs a processor .*VNNI.* this one has none; use float32"
+    ):
         scores(opened(bert, dtype="int8"), TEXTS)
 
 
 def test_another_device_is_named() -> None:
     model: Any = torch.nn.Sequential(torch.nn.Linear(64, 64))
-    with pytest.raises(ModelError, match="got cuda; use float32"):
+    with pytest.raises(ModelError, match=r"got model\.device cuda; set model\.device: cpu"):
         in_eight_bit(model, torch.device("cuda"), name="m")
 
 
-@able
+@needs_bytes
 def test_a_model_without_a_linear_layer_is_refused(tiny: Tiny) -> None:
     with pytest.raises(ModelError, match=r"int8 finds no linear layer in .*GPT2LMHeadModel.*float32"):
         in_context(tiny("gpt2"), dtype="int8")
