@@ -74,7 +74,8 @@ def render(
 
 def _head(record: Record) -> Text:
     test = next((source for source in record.data if source.name == "test"), None)
-    parts = [record.name, f"{record.model.source}, {record.model.kind}"]
+    model = (record.model.source, record.model.kind, record.model.dtype)
+    parts = [record.name, ", ".join(filter(None, model))]
     if test is not None:
         parts.append(f"{test.path}, n = {count(test.used)}")
     return Text(one_line(" · ".join(parts)), style="bold")
