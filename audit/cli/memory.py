@@ -16,7 +16,7 @@ def keep_freed() -> None:
     """Let the C library keep what is freed, instead of giving pages back and asking for them again.
 
     The system clears each page before it hands it out. With a classifier in batches of 1,024 tokens on two
-    cores an attack takes 9 to 13 in 100 seconds less, at the same peak of memory. Settings of glibc alone;
+    cores an attack takes 8 to 14 in 100 seconds less, at the same peak of memory. Settings of glibc alone;
     where there is another C library nothing happens.
     """
     if not sys.platform.startswith("linux"):
