@@ -3,7 +3,8 @@
 Weights have one scale for each output, inputs one for each token (vector-wise quantisation as in LLM.int8,
 Dettmers et al. 2022, section 3.1, without its columns of outliers; by token as in ZeroQuant, Yao et al.
 2022). torch's own dynamic quantisation takes one scale for all tokens of a batch: then a text is answered
-otherwise among others than alone, and a probe that looks for flips finds those. Heads stay in float32.
+otherwise among others than alone, and a probe that looks for flips finds those. Heads, whose outputs are
+labels or the vocabulary, stay in float32: little time goes there, and errors reach the answer.
 """
 
 from __future__ import annotations
@@ -13,9 +14,6 @@ from typing import Any
 import torch
 
 from audit.errors import ModelError
-
-LEAST_OUTPUTS = 32
-"""Layers with fewer outputs stay as they are: heads, where little time goes and errors reach the answer."""
 
 STEPS = 127
 """Of a scale to either side; −128 is not used, so that both sides are alike."""
@@ -74,11 +72,11 @@ def in_eight_bit(model: Any, device: torch.device, *, name: str) -> Any:
             "model.dtype: int8 needs a processor with instructions for it (VNNI), and this one has none; "
             "use float32 or bfloat16"
         )
-    head, found = model.get_output_embeddings(), 0
+    head, labels, found = model.get_output_embeddings(), getattr(model.config, "num_labels", None), 0
     for parent in list(model.modules()):
         for key, layer in list(parent.named_children()):
-            wide = type(layer) is torch.nn.Linear and layer.out_features >= LEAST_OUTPUTS
-            if wide and layer is not head:
+            inner = layer is not head and getattr(layer, "out_features", None) != labels
+            if type(layer) is torch.nn.Linear and inner:
                 setattr(parent, key, EightBit(layer))
                 found += 1
     if not found:

@@ -17,7 +17,8 @@ from audit.models.cache import Cache
 from audit.models.causal import load_causal
 from audit.models.eight_bit import EightBit, in_eight_bit
 from audit.models.ledger import Ledger
-from audit.models.parts import find_causal
+from audit.models.loading import load
+from audit.models.parts import find_causal, find_classifier
 from audit.models.spec import ModelSpec
 from tests.audit.models.asked import Tiny
 from tests.audit.models.asked import opened as in_context
@@ -121,6 +122,19 @@ def test_as_many_numbers_are_counted_as_in_float32(bert: Path) -> None:
     )
     # Two layers: query, key, value and output of 64 x 64, two products of 64 x 96, and the pooler.
     assert 2 * (4 * 64 * 64 + 2 * 64 * 96) + 64 * 64 == sizes.weights["int8"]
+
+
+@needs_bytes
+@pytest.mark.parametrize("labels", [2, 40])
+def test_a_classifier_s_head_stays_in_float32_however_many_labels(tmp_path: Path, labels: int) -> None:
+    names = {i: f"label {i}" for i in range(labels)}
+    config = bert_config(hidden_size=64, id2label=names, label2id={name: i for i, name in names.items()})
+    spec = ModelSpec(kind="fine-tuned", source=str(save(tmp_path / "m", config)), dtype="int8", device="cpu")
+    parts = find_classifier(spec, labels=tuple(names.values()), base=Path(), cache=Cache(None))
+    model = load(parts, spec, tuple(range(labels))).model
+    kinds = {name: type(part) for name, part in model.named_modules() if isinstance(part, torch.nn.Linear)}
+    assert torch.nn.Linear is kinds.pop("classifier")
+    assert {EightBit} == set(kinds.values())
 
 
 @needs_bytes
